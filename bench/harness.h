@@ -96,6 +96,7 @@ void measure_layout(Report& report);
 void measure_lease(Report& report);
 void measure_events(Report& report);
 void measure_history(Report& report);
+void measure_time_travel(Report& report);
 void measure_zeroing(Report& report);
 void measure_encryption(Report& report);
 void measure_fast_path(Report& report);

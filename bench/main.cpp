@@ -20,6 +20,7 @@ constexpr Group kGroups[] = {
     {"lease", bench::measure_lease},
     {"events", bench::measure_events},
     {"history", bench::measure_history},
+    {"time_travel", bench::measure_time_travel},
     {"zeroing", bench::measure_zeroing},
     {"fast-path", bench::measure_fast_path},
     {"stash", bench::measure_stash},

@@ -8,24 +8,13 @@
 #include <sys/resource.h>
 
 #include "client/manager_client.h"
+#include "paused.h"
 #include "platform/channel.h"
 #include "protocol/messages.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
 using test::Service;
-
-namespace {
-
-// As the system shows it: 'T' is stopped.
-char state_of(pid_t pid) {
-    QFile file(QString("/proc/%1/stat").arg(pid));
-    if (!file.open(QIODevice::ReadOnly)) return '?';
-    const auto line = file.readAll();
-    return line.at(line.lastIndexOf(')') + 2);
-}
-
-}  // namespace
 
 class BadInput : public QObject {
     Q_OBJECT
@@ -194,8 +183,7 @@ void BadInput::frames_in_a_wrong_order_are_refused() {
 void BadInput::requests_ahead_of_the_greetings_answer_are_refused() {
     const auto pid = static_cast<pid_t>(service_->pid());
     auto channel = raw();
-    QCOMPARE(::kill(pid, SIGSTOP), 0);
-    QTRY_COMPARE_WITH_TIMEOUT(state_of(pid), 'T', test::kPatienceMs);
+    QVERIFY(test::pause_process(pid));
     wire::RequestT hello, list;
     wire::HelloT greeting;
     greeting.version = kProtocolVersion;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm::test;
@@ -247,7 +248,7 @@ void Clocks::a_silence_ends_in_spite_of_a_clock_set_back() {
 
 void Clocks::a_manager_that_is_stopped_is_silent_for_as_long_as_it_is() {
     QFETCH(qint64, by);
-    ::kill(static_cast<pid_t>(service_->pid()), SIGSTOP);
+    QVERIFY(pause_process(service_->pid()));
     set_clocks(by);
     const auto said = service_->cli({"diagnose", "-o", service_->host().path("bundle.db")});
     const auto health = service_->cli({"health"});

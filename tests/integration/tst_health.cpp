@@ -12,6 +12,7 @@
 #include "client/manager_client.h"
 #include "keeper.h"
 #include "layout/grants_layout.h"
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -237,7 +238,7 @@ void Health::spoilt_environment_rows() {
     add("a directory that others may write", "runtime_directory", "problem", "chmod 0700",
         [](Health& h) { QFile::setPermissions(h.runtime(""), QFile::Permissions(0x7777)); });
     add("a manager that was stopped", "manager", "problem", "",
-        [](Health& h) { ::kill(static_cast<pid_t>(h.service_->pid()), SIGSTOP); });
+        [](Health& h) { QVERIFY(test::pause_process(h.service_->pid())); });
 }
 
 void Health::what_is_wrong_is_found_data() {

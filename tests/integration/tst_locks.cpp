@@ -7,6 +7,7 @@
 
 #include "client/manager_client.h"
 #include "locker.h"
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm;
@@ -17,16 +18,6 @@ namespace {
 
 constexpr auto kForever = "4294967295";
 
-// Returns when the process has stopped: the signal alone does not say when it does.
-bool stop(qint64 pid) {
-    ::kill(static_cast<pid_t>(pid), SIGSTOP);
-    return QTest::qWaitFor(
-        [&] {
-            QFile stat(QString("/proc/%1/stat").arg(pid));
-            return stat.open(QIODevice::ReadOnly) && stat.readAll().contains(") T ");
-        },
-        kPatienceMs);
-}
 void resume(qint64 pid) {
     ::kill(static_cast<pid_t>(pid), SIGCONT);
 }
@@ -158,7 +149,7 @@ void Locks::a_stopped_holder_keeps_its_lock() {
     auto& holder = locker();
     auto& other = locker();
     const auto held = holder.ask("lock " + id + " w 0");
-    QVERIFY(stop(holder.pid()));
+    QVERIFY(test::pause_process(holder.pid()));
     QVERIFY(other.ask("lock " + id + " r 300").startsWith("timeout"));
     QVERIFY(queue(other, id, "r"));
     resume(holder.pid());
@@ -277,7 +268,7 @@ void Locks::a_lock_that_was_given_up_while_the_manager_slept_is_not_left_behind(
     QVERIFY(client.has_value());
     const auto id = (*client)->allocate(4096);
     QVERIFY(id.has_value());
-    QVERIFY(stop(service_->pid()));
+    QVERIFY(test::pause_process(service_->pid()));
     const auto late = (*client)->lock(*id, AccessMode::read_write, kLockForever);
     resume(service_->pid());
     QVERIFY(!late);

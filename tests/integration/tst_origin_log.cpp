@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "origin_fixture.h"
+#include "paused.h"
 #include "survey/linux/file_events.h"
 #include "survey/linux/proc_files.h"
 #include "survey/linux/scan.h"
@@ -246,7 +247,7 @@ void OriginLogTest::a_full_queue_is_a_gap() {
     const auto before = path("before_the_flood");
     Maker maker([&] { make(before); });
     QVERIFY(log_->origin_of(before)->whole);
-    ::kill(static_cast<pid_t>(log_->pid()), SIGSTOP);
+    QVERIFY(pause_process(log_->pid()));
     Maker flood([&] {
         const auto name = path("flood");
         for (int i = 0; i < most + 100; ++i) {

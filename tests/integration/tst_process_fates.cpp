@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "keeper.h"
+#include "paused.h"
 #include "service_fixture.h"
 
 using namespace snakepit::shm::test;
@@ -136,7 +137,7 @@ void ProcessFates::a_stopped_holder_keeps_its_references() {
     const auto id = allocate();
     auto holder = keeper(id);
     QCOMPARE(holder->line(), "ok");
-    ::kill(static_cast<pid_t>(holder->pid()), SIGSTOP);
+    QVERIFY(pause_process(holder->pid()));
     QTest::qWait(kSweeps);
     QCOMPARE(count(id), 1);
     QVERIFY(service_->restart_after_kill());

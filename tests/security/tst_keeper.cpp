@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "client/manager_client.h"
+#include "paused.h"
 #include "platform/channel.h"
 #include "platform/keeper.h"
 #include "platform/process.h"
@@ -134,7 +135,7 @@ void Keeper::a_keeper_that_hangs_is_replaced() {
     const auto id = make(kWide, "kept");
     QTRY_VERIFY_WITH_TIMEOUT(keeper_pid() > 0, kPatienceMs);
     const auto before = keeper_pid();
-    QCOMPARE(::kill(before, SIGSTOP), 0);
+    QVERIFY(pause_process(before));
     const auto other = make(kWide, "too");  // it has to wait for the answer that does not come
     QVERIFY(!other.isEmpty());
     QTRY_VERIFY_WITH_TIMEOUT(keeper_pid() > 0 && keeper_pid() != before, kPatienceMs);

@@ -15,7 +15,7 @@ namespace snakepit::shm::ui {
 namespace {
 
 enum What { kThis, kRule, kSubject };
-constexpr qint64 kMinute = 60'000, kHour = 60 * kMinute;
+constexpr qint64 kMinuteMillis = 60'000, kHourMillis = 60 * kMinuteMillis;
 
 }  // namespace
 
@@ -45,10 +45,12 @@ void SilenceDialog::add_form() {
     what_->addItem(tr("%1, about %2").arg(title, subject), kThis);
     what_->addItem(tr("%1, all subjects").arg(title), kRule);
     if (!alert_.subject.empty()) what_->addItem(tr("All alerts about %1").arg(subject), kSubject);
-    const std::pair<QString, qint64> times[] = {
-        {tr("For 15 minutes"), 15 * kMinute}, {tr("For an hour"), kHour},
-        {tr("For 4 hours"), 4 * kHour},       {tr("For a day"), 24 * kHour},
-        {tr("For a week"), 7 * 24 * kHour},   {tr("Until the matching alerts are resolved"), 0}};
+    const std::pair<QString, qint64> times[] = {{tr("For 15 minutes"), 15 * kMinuteMillis},
+                                                {tr("For an hour"), kHourMillis},
+                                                {tr("For 4 hours"), 4 * kHourMillis},
+                                                {tr("For a day"), 24 * kHourMillis},
+                                                {tr("For a week"), 7 * 24 * kHourMillis},
+                                                {tr("Until the matching alerts are resolved"), 0}};
     for (const auto& [name, millis] : times) time_->addItem(name, millis);
     time_->setCurrentIndex(1);
     comment_->setPlaceholderText(tr("Reason (optional)"));

@@ -10,7 +10,7 @@ namespace {
 
 // Generations of the registry stay far below.
 constexpr std::uint64_t kFirstGeneration = std::uint64_t{1} << 62;
-constexpr std::int64_t kLately = 60 * 60 * 1'000'000LL;  // microseconds
+constexpr std::int64_t kAlertsFor = 60 * 60 * 1'000'000LL;  // microseconds
 
 // Seconds before the moment: at least one row, also of a year ago, where there is one an hour.
 constexpr std::int64_t kSeen = 2 * 3600;
@@ -187,7 +187,7 @@ std::vector<Alert> alerts_at(const std::vector<Alert>& alerts, Timestamp moment)
     std::vector<Alert> out;
     for (auto alert : alerts) {
         if (!by_then(alert.since)) continue;
-        if (by_then(alert.resolved_at) && alert.resolved_at.micros < moment.micros - kLately)
+        if (by_then(alert.resolved_at) && alert.resolved_at.micros < moment.micros - kAlertsFor)
             continue;
         alert.state = by_then(alert.resolved_at) ? Alert::State::resolved
                       : by_then(alert.fired_at)  ? Alert::State::firing

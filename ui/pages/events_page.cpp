@@ -24,7 +24,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kSettlingAsks = 8;  // two seconds of ticks
+constexpr int kSettlingReads = 8;  // two seconds of ticks
 
 }  // namespace
 
@@ -171,7 +171,7 @@ void EventsPage::ask_anew() {
 // The recorder commits a little after an event is published: ask on for a while after the last one.
 void EventsPage::catch_up() {
     if (model_->busy() || workspace_.held()) return;
-    if (head_ != workspace_.event_head()) asks_left_ = kSettlingAsks;
+    if (head_ != workspace_.event_head()) asks_left_ = kSettlingReads;
     head_ = workspace_.event_head();
     if (asks_left_ == 0 && model_->problem().isEmpty()) return;
     if (asks_left_ > 0) --asks_left_;

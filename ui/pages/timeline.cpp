@@ -10,7 +10,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kLine = 20, kGap = 8, kIndent = 22, kDot = 9;
+constexpr int kEntryLine = 20, kEntryGap = 8, kIndent = 22, kDot = 9;
 
 }  // namespace
 
@@ -34,13 +34,13 @@ void Timeline::set_steps(std::vector<Step> steps) {
 }
 
 int Timeline::height_of(const Step& step) const {
-    return kLine + (step.note.isEmpty() ? 0 : kLine) + kGap;
+    return kEntryLine + (step.note.isEmpty() ? 0 : kEntryLine) + kEntryGap;
 }
 
 QSize Timeline::sizeHint() const {
     int height = 0;
     for (const auto& step : steps_) height += height_of(step);
-    return {240, std::max(0, height - kGap)};
+    return {240, std::max(0, height - kEntryGap)};
 }
 
 void Timeline::paintEvent(QPaintEvent*) {
@@ -50,25 +50,25 @@ void Timeline::paintEvent(QPaintEvent*) {
     int top = 0;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
         const auto& step = steps_[i];
-        const QPointF centre(kDot / 2.0 + 1, top + kLine / 2.0);
+        const QPointF centre(kDot / 2.0 + 1, top + kEntryLine / 2.0);
         if (i + 1 < steps_.size()) {
             painter.setPen(QPen(p.border, 1.4));
             painter.drawLine(
                 centre + QPointF(0, kDot / 2.0 + 3),
-                QPointF(centre.x(), top + height_of(step) + kLine / 2.0 - kDot / 2.0 - 3));
+                QPointF(centre.x(), top + height_of(step) + kEntryLine / 2.0 - kDot / 2.0 - 3));
         }
         const auto colour = step.reached ? p.severity(step.severity).text : p.faint;
         painter.setPen(QPen(colour, 1.6));
         painter.setBrush(step.reached ? QBrush(colour) : QBrush(Qt::NoBrush));
         painter.drawEllipse(centre, kDot / 2.0 - 1, kDot / 2.0 - 1);
-        const QRect line(kIndent, top, width() - kIndent, kLine);
+        const QRect line(kIndent, top, width() - kIndent, kEntryLine);
         painter.setPen(step.reached ? p.text : p.faint);
         painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter, step.title);
         painter.setPen(step.reached ? p.muted : p.faint);
         painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, step.when);
         if (!step.note.isEmpty()) {
             painter.setPen(p.muted);
-            painter.drawText(line.translated(0, kLine - 2), Qt::AlignLeft | Qt::AlignVCenter,
+            painter.drawText(line.translated(0, kEntryLine - 2), Qt::AlignLeft | Qt::AlignVCenter,
                              fontMetrics().elidedText(step.note, Qt::ElideRight, line.width()));
         }
         top += height_of(step);

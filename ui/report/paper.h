@@ -13,6 +13,10 @@
 
 namespace snakepit::shm::ui {
 
+// Text of several lines: broken between words, or anywhere.
+inline constexpr int kWrapped = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
+inline constexpr int kBroken = Qt::AlignLeft | Qt::AlignTop | Qt::TextWrapAnywhere;
+
 struct TextStyle {
     double size = 9;  // points
     QColor colour;

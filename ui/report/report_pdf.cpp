@@ -15,12 +15,10 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kLeft = Qt::AlignLeft | Qt::AlignVCenter;
-constexpr int kRight = Qt::AlignRight | Qt::AlignVCenter;
-constexpr int kWrapped = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
-constexpr int kBroken = Qt::AlignLeft | Qt::AlignTop | Qt::TextWrapAnywhere;
+constexpr int kLeftSide = Qt::AlignLeft | Qt::AlignVCenter;
+constexpr int kRightSide = Qt::AlignRight | Qt::AlignVCenter;
 constexpr double kFooter = 22;
-constexpr int kCounted = 18;  // lines of one table of counts
+constexpr int kCountedRows = 18;  // lines of one table of counts
 constexpr int kFindings = 8;
 
 QString kind_name(const std::string& name) {
@@ -38,11 +36,11 @@ using Counts = std::vector<std::pair<QString, std::int64_t>>;
 Counts most_of(Counts counts) {
     std::stable_sort(counts.begin(), counts.end(),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
-    if (counts.size() <= kCounted) return counts;
+    if (counts.size() <= kCountedRows) return counts;
     std::int64_t rest = 0;
-    for (std::size_t i = kCounted - 1; i < counts.size(); ++i) rest += counts[i].second;
-    const auto more = counts.size() - (kCounted - 1);
-    counts.resize(kCounted - 1);
+    for (std::size_t i = kCountedRows - 1; i < counts.size(); ++i) rest += counts[i].second;
+    const auto more = counts.size() - (kCountedRows - 1);
+    counts.resize(kCountedRows - 1);
     counts.emplace_back(QObject::tr("%1 others").arg(more), rest);
     return counts;
 }
@@ -98,24 +96,24 @@ void Pages::footer() {
     const auto style = paper_.muted(7.5);
     paper_.line({page.left(), line.top() - 4}, {page.right(), line.top() - 4},
                 paper_.colours().border);
-    paper_.text(line, kLeft, QObject::tr("%1, created %2 UTC").arg(title_, utc_text(report_.made)),
-                style);
-    paper_.text(line, kRight, QObject::tr("Page %1 of %2").arg(page_).arg(listed_.count() + 2),
+    paper_.text(line, kLeftSide,
+                QObject::tr("%1, created %2 UTC").arg(title_, utc_text(report_.made)), style);
+    paper_.text(line, kRightSide, QObject::tr("Page %1 of %2").arg(page_).arg(listed_.count() + 2),
                 style);
 }
 
 double Pages::heading(double y, const QString& title) {
     const auto page = paper_.page();
-    paper_.text({page.left(), y, page.width(), 16}, kLeft, title, paper_.style(11.5, true));
+    paper_.text({page.left(), y, page.width(), 16}, kLeftSide, title, paper_.style(11.5, true));
     return y + 22;
 }
 
 void Pages::front_page() {
     const auto page = paper_.page();
     paper_.picture({page.left(), page.top(), 34, 34}, u":/icons/snakepit.svg"_s);
-    paper_.text({page.left() + 46, page.top() - 4, page.width(), 26}, kLeft,
+    paper_.text({page.left() + 46, page.top() - 4, page.width(), 26}, kLeftSide,
                 QObject::tr("Audit report"), paper_.style(20, true));
-    paper_.text({page.left() + 46, page.top() + 21, page.width(), 14}, kLeft,
+    paper_.text({page.left() + 46, page.top() + 21, page.width(), 14}, kLeftSide,
                 QObject::tr("Snakepit SHM, instance %1, created %2 UTC")
                     .arg(to_qstring(report_.instance), utc_text(report_.made)),
                 paper_.muted(9));
@@ -151,12 +149,12 @@ double Pages::verdict_box(double y) {
     const QRectF box(page.left(), y, page.width(), tall + 54);
     paper_.fill(box, severity.fill, 6);
     paper_.fill({box.left(), box.top(), 5, box.height()}, severity.text, 2.5);
-    paper_.text({box.left() + 18, y + 8, inner, 18}, kLeft,
+    paper_.text({box.left() + 18, y + 8, inner, 18}, kLeftSide,
                 verdict.clean() ? QObject::tr("The history is genuine")
                                 : QObject::tr("The history was altered"),
                 {12.5, severity.text, true});
     paper_.text({box.left() + 18, y + 28, inner, tall + 2}, kWrapped, words, body);
-    paper_.text({box.left() + 18, y + 32 + tall, inner, 14}, kLeft, facts, paper_.muted(8));
+    paper_.text({box.left() + 18, y + 32 + tall, inner, 14}, kLeftSide, facts, paper_.muted(8));
     return box.bottom();
 }
 
@@ -165,11 +163,11 @@ void Pages::tile(const QRectF& box, const Tile& tile) {
     constexpr int kFlags = Qt::AlignLeft | Qt::AlignTop | Qt::TextWrapAnywhere;
     const QRectF inner = box.adjusted(9, 21, -5, -1);
     paper_.frame(box, paper_.colours().border, 5);
-    paper_.text({inner.left(), box.top() + 7, inner.width(), 12}, kLeft, tile.title,
+    paper_.text({inner.left(), box.top() + 7, inner.width(), 12}, kLeftSide, tile.title,
                 paper_.muted(8));
     if (!tile.words)
-        return paper_.text({inner.left(), box.top() + 22, inner.width(), 24}, kLeft, tile.figure,
-                           paper_.style(16, true));
+        return paper_.text({inner.left(), box.top() + 22, inner.width(), 24}, kLeftSide,
+                           tile.figure, paper_.style(16, true));
     auto style = paper_.style(8);
     if (paper_.height(inner.width(), kFlags, tile.figure, style) > inner.height()) style.size = 6;
     paper_.text(inner, kFlags, tile.figure, style);
@@ -203,7 +201,8 @@ double Pages::tiles(double y) {
 
 void Pages::counts(const QRectF& box, const QString& title, const Counts& counts,
                    const QColor& colour) {
-    paper_.text({box.left(), box.top(), box.width(), 16}, kLeft, title, paper_.style(11.5, true));
+    paper_.text({box.left(), box.top(), box.width(), 16}, kLeftSide, title,
+                paper_.style(11.5, true));
     std::int64_t most = 1;
     for (const auto& [name, count] : counts) most = std::max(most, count);
     auto shade = colour;
@@ -212,13 +211,13 @@ void Pages::counts(const QRectF& box, const QString& title, const Counts& counts
     for (const auto& [name, count] : counts) {
         const auto share = static_cast<double>(count) / static_cast<double>(most);
         paper_.fill({box.left(), y + 1, std::max(2.0, box.width() * share), 13}, shade, 2);
-        paper_.text({box.left() + 6, y, box.width() - 60, 15}, kLeft, name, paper_.style(8.5));
-        paper_.text({box.left(), y, box.width() - 6, 15}, kRight, number_text(count),
+        paper_.text({box.left() + 6, y, box.width() - 60, 15}, kLeftSide, name, paper_.style(8.5));
+        paper_.text({box.left(), y, box.width() - 6, 15}, kRightSide, number_text(count),
                     paper_.style(8.5, true));
         y += 16;
     }
     if (counts.empty())
-        paper_.text({box.left(), y, box.width(), 15}, kLeft, QObject::tr("none"),
+        paper_.text({box.left(), y, box.width(), 15}, kLeftSide, QObject::tr("none"),
                     paper_.muted(8.5));
 }
 
@@ -240,13 +239,14 @@ void Pages::summary_page() {
     const double second = page.top() + 22 + 16 * static_cast<double>(most_results.size()) + 18;
     auto most_users = most_of(std::move(users));
     const auto room = static_cast<std::size_t>(
-        std::max(3.0, (page.top() + 22 + 16.0 * kCounted - second - 22) / 16));
+        std::max(3.0, (page.top() + 22 + 16.0 * kCountedRows - second - 22) / 16));
     if (most_users.size() > room) most_users.resize(room);
     counts({page.left() + half + 24, second, half, 0}, QObject::tr("By user, most active first"),
            most_users, series[2]);
     const auto users_end = second + 22 + 16 * static_cast<double>(most_users.size());
     const auto kinds_end =
-        page.top() + 22 + 16 * static_cast<double>(std::min<std::size_t>(s.kinds.size(), kCounted));
+        page.top() + 22 +
+        16 * static_cast<double>(std::min<std::size_t>(s.kinds.size(), kCountedRows));
     proof(std::max(users_end, kinds_end) + 26);
     footer();
 }

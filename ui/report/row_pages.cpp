@@ -14,15 +14,23 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kWrapped = Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap;
-constexpr int kBroken = Qt::AlignLeft | Qt::AlignTop | Qt::TextWrapAnywhere;
 constexpr int kNumber = Qt::AlignRight | Qt::AlignTop;
 constexpr double kText = 7.5;
 constexpr double kTitle = 22;
 constexpr double kHead = 18;
-constexpr double kPadding = 4;
+constexpr double kCellPadding = 4;
 
-enum Column : std::size_t { kSeq, kTime, kKind, kRegion, kUser, kPid, kResult, kDetail, kColumns };
+enum RowColumn : std::size_t {
+    kSeq,
+    kTime,
+    kKind,
+    kRegion,
+    kUser,
+    kPid,
+    kResult,
+    kDetail,
+    kColumns
+};
 struct ColumnShape {
     const char* title;
     double width;
@@ -90,7 +98,7 @@ double RowPages::height(const EventRow& row) const {
     const auto texts = texts_of(row);
     double tall = kText;
     for (std::size_t i = 0; i < kColumns; ++i)
-        tall = std::max(tall, paper_.height(kShapes[i].width - 2 * kPadding, kShapes[i].flags,
+        tall = std::max(tall, paper_.height(kShapes[i].width - 2 * kCellPadding, kShapes[i].flags,
                                             texts[i], style(i, row)));
     return tall + 6;
 }
@@ -102,8 +110,8 @@ double RowPages::draw_head(double y) {
     double x = page.left();
     for (const auto& shape : kShapes) {
         const auto side = shape.flags == kNumber ? Qt::AlignRight : Qt::AlignLeft;
-        paper_.text({x + kPadding, y, shape.width - 2 * kPadding, kHead}, side | Qt::AlignVCenter,
-                    QLatin1String(shape.title), style);
+        paper_.text({x + kCellPadding, y, shape.width - 2 * kCellPadding, kHead},
+                    side | Qt::AlignVCenter, QLatin1String(shape.title), style);
         x += shape.width;
     }
     paper_.line({page.left(), y + kHead}, {page.right(), y + kHead}, paper_.colours().border, 0.8);
@@ -119,7 +127,7 @@ void RowPages::draw_row(std::size_t number, double y, bool shaded) {
     double x = page.left();
     for (std::size_t i = 0; i < kColumns; ++i) {
         const auto& shape = kShapes[i];
-        paper_.text({x + kPadding, y + 3, shape.width - 2 * kPadding, heights_[number]},
+        paper_.text({x + kCellPadding, y + 3, shape.width - 2 * kCellPadding, heights_[number]},
                     shape.flags, texts[i], style(i, row));
         x += shape.width;
     }
