@@ -17,8 +17,7 @@ MemoryGraph::MemoryGraph(Workspace& workspace, QWidget* parent) : SampleGraph(wo
     plot().set_format([](double value) { return size_text(static_cast<std::uint64_t>(value)); });
     plot().add_line(tr("Used"), TimePlot::Shape::line);
     plot().add_line(tr("Reserved"), TimePlot::Shape::line);
-    plot().add_line(tr("Free in /dev/shm (right)"), TimePlot::Shape::line,
-                    TimePlot::Side::right);
+    plot().add_line(tr("Free in /dev/shm (right)"), TimePlot::Shape::line, TimePlot::Side::right);
     plot().setAccessibleName(tr("Memory over time"));
     rebuild_legend();
 }

@@ -60,19 +60,28 @@ Status add_samples(Past& past, HistoryPort& history) {
     return {};
 }
 
+std::shared_ptr<const std::vector<RegionInfo>> present_in(const RegionStore& shown) {
+    auto out = std::make_shared<std::vector<RegionInfo>>();
+    out->reserve(shown.size());
+    for (Slot slot = 0; slot < shown.frontier(); ++slot)
+        if (const auto* entry = shown.at(slot)) out->push_back(entry->row.info);
+    return out;
+}
+
 PastRows::PastRows(const RegionStore& shown)
-    : next_(shown.frontier()), generation_(kFirstGeneration) {
-    auto present = std::make_shared<std::vector<RegionInfo>>();
+    : present_(present_in(shown)), next_(shown.frontier()), generation_(kFirstGeneration) {
+    place_.reserve(shown.size());
+    keys_.reserve(shown.size());
+    shown_.reserve(shown.size());
+    std::size_t place = 0;
     for (Slot slot = 0; slot < shown.frontier(); ++slot) {
         const auto* entry = shown.at(slot);
         if (!entry) continue;
         const auto& id = entry->row.info.id;
-        place_.emplace(id, present->size());
+        place_.emplace(id, place++);
         keys_.emplace(id, entry->key());
         shown_.emplace(id, Shown{entry->key(), nullptr});
-        present->push_back(entry->row.info);
     }
-    present_ = std::move(present);
 }
 
 RegionKey PastRows::new_key() {
@@ -87,6 +96,7 @@ RegistryDelta PastRows::show(const PastState& state) {
     RegistryDelta delta;
     std::unordered_map<RegionId, Shown> now;
     now.reserve(state.regions.size());
+    delta.changed.reserve(state.regions.size());
     for (const auto& region : state.regions) {
         const auto before = shown_.find(region->id);
         Shown shown{{}, region};
@@ -112,6 +122,7 @@ RegistryDelta PastRows::show(const PastState& state) {
 RegistryDelta PastRows::leave(std::vector<RegionRow> rows) const {
     RegistryDelta delta;
     std::vector<Slot> used;
+    used.reserve(rows.size());
     for (const auto& row : rows) used.push_back(row.slot);
     std::sort(used.begin(), used.end());
     for (const auto& [id, shown] : shown_)

@@ -23,6 +23,9 @@ struct Past {
 // Adds the metrics that the pages show, as samples; fields without a recorded metric are 0.
 Status add_samples(Past& past, HistoryPort& history);
 
+// All regions of the store.
+std::shared_ptr<const std::vector<RegionInfo>> present_in(const RegionStore& shown);
+
 // The rows of a past moment for the store that shows those of now: regions keep their rows from one
 // moment to the next. GUI thread.
 class PastRows {

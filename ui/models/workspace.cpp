@@ -48,7 +48,7 @@ void Workspace::set_watched(bool watched) {
 }
 
 void Workspace::set_paused(bool paused) {
-    if (paused == pause_.has_value() || parts_.bundle || past_) return;
+    if (paused == pause_.has_value() || parts_.bundle || past_ || entering_ || leaving_) return;
     pause_.reset();
     if (paused) {
         pause_ = Pause{now(), 0, 0};
@@ -91,10 +91,21 @@ SourceTick Workspace::tick_of(const Past& past) {
 
 void Workspace::show_past(Past past) {
     set_paused(false);
-    if (!past_) {
-        backlog_.begin(regions_, shown_tick());
-        past_rows_.emplace(regions_);
-    }
+    leave_past();
+    if (past_) return show_moment_of(std::move(past));
+    const bool first = !entering_;
+    entering_ = std::move(past);
+    if (!first) return;
+    // Copies of all rows take a while. So does showing others, in the next turn.
+    backlog_.begin(regions_, shown_tick());
+    past_rows_ = std::make_shared<PastRows>(regions_);
+    QTimer::singleShot(0, this, [this] {
+        if (auto entering = std::exchange(entering_, std::nullopt))
+            show_moment_of(std::move(*entering));
+    });
+}
+
+void Workspace::show_moment_of(Past past) {
     past_ = std::move(past);
     show_moment(past_->state.moment);
     samples_.clear();
@@ -103,16 +114,24 @@ void Workspace::show_past(Past past) {
 }
 
 void Workspace::show_live() {
-    if (!past_) return;
+    if ((!past_ && !entering_) || leaving_) return;
+    entering_.reset();
+    leaving_ = backlog_.take().value_or(SourceTick());
+    leaving_->delta = past_rows_->leave(std::move(leaving_->delta.changed));
+    // Again a turn for the copies and one for the tables.
+    QTimer::singleShot(0, this, &Workspace::leave_past);
+}
+
+void Workspace::leave_past() {
+    if (!leaving_) return;
     past_.reset();
     show_moment(parts_.bundle ? std::optional(parts_.bundle->at) : std::nullopt);
     samples_.clear();
-    if (auto tick = backlog_.take()) {
-        tick->delta = past_rows_->leave(std::move(tick->delta.changed));
-        take(std::move(*tick));
-    }
-    past_rows_.reset();
+    take(*std::exchange(leaving_, std::nullopt));
+    if (auto since = backlog_.take()) take(std::move(*since));
     announce_moment();
+    // What it kept of each region goes in the next turn.
+    QTimer::singleShot(0, this, [rows = std::move(past_rows_)]() mutable { rows.reset(); });
 }
 
 void Workspace::announce_moment() {
@@ -122,7 +141,7 @@ void Workspace::announce_moment() {
 }
 
 std::shared_ptr<const std::vector<RegionInfo>> Workspace::present() const {
-    return past_rows_ ? past_rows_->present() : PastRows(regions_).present();
+    return past_rows_ ? past_rows_->present() : present_in(regions_);
 }
 
 Timestamp Workspace::end_of_time() const {
@@ -162,7 +181,7 @@ void Workspace::receive(Result<SourceTick> result) {
     } else {
         set_link(Link::absent, error_text(result.error()));
     }
-    if (past_) {
+    if (past_ || entering_ || leaving_) {
         if (result) backlog_.add(std::move(*result));
         return;
     }

@@ -200,6 +200,8 @@ class Workspace : public QObject {
     void set_link(Link link, const QString& problem);
     SourceTick shown_tick() const;  // without regions
     SourceTick tick_of(const Past& past);
+    void show_moment_of(Past past);
+    void leave_past();
     void announce_moment();
 
     QString instance_;
@@ -219,7 +221,9 @@ class Workspace : public QObject {
     std::int64_t last_second_ = 0;
     std::optional<Pause> pause_;
     std::optional<Past> past_;
-    std::optional<PastRows> past_rows_;  // while past_
+    std::optional<Past> entering_;         // shown in the next turn, as past_
+    std::optional<SourceTick> leaving_;    // what is live, shown in the next turn
+    std::shared_ptr<PastRows> past_rows_;  // while past_ or entering_
     std::optional<Period> period_;
     Timestamp first_measured_;
     TickBacklog backlog_;
