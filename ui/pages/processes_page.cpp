@@ -44,7 +44,9 @@ ProcessesPage::ProcessesPage(Workspace& workspace, QWidget* parent)
                           tr("Programs appear here when they connect to this instance: %1")
                               .arg(workspace.command(u"demo"_s))),
            new EmptyState(u"filter"_s, tr("No program matches"),
-                          tr("The filter hides all programs. Press Esc to clear it."))})),
+                          tr("The filter hides all programs. Press Esc to clear it.")),
+           new EmptyState(u"connected"_s, tr("No programs at this moment"),
+                          tr("The recorded events name none that was connected."))})),
       holdings_(new RegionTable(workspace, u"holdings"_s)),
       holdings_card_(new Card(tr("Regions of the selected program"), holdings_)) {
     table_->setSelectionMode(QAbstractItemView::SingleSelection);
@@ -81,7 +83,7 @@ void ProcessesPage::refresh() {
     const auto count = static_cast<int>(model_->total());
     const int shown = model_->rowCount();
     filter_->show_counts(static_cast<std::size_t>(shown), model_->total());
-    stack_->setCurrentIndex(shown > 0 ? 0 : count == 0 ? 1 : 2);
+    stack_->setCurrentIndex(shown > 0 ? 0 : count > 0 ? 2 : workspace_.past() ? 3 : 1);
     holdings_card_->setVisible(shown > 0);
     const auto& clients = workspace_.clients();
     const auto lost = static_cast<std::uint64_t>(std::count_if(
