@@ -19,7 +19,8 @@ namespace snakepit::shm::bench {
 namespace {
 
 constexpr std::int64_t kStart = 1'700'000'000'000'000, kStep = 1'000;  // microseconds
-constexpr int kAlive = 2'000;                                          // regions at a time
+constexpr std::uint64_t kScatter = 0x9E3779B97F4A7C15;  // as different as random numbers
+constexpr int kAlive = 2'000;                           // regions at a time
 constexpr int kJumps = 20;
 constexpr double kBudgetMs = 300;
 
@@ -66,7 +67,8 @@ Status make_events(const std::string& path, std::int64_t rows) {
     for (std::int64_t i = 0; i < rows; ++i) {
         const auto event = event_at(i);
         if (event.region < 0) continue;  // before the first one
-        const auto id = RegionId{static_cast<std::uint64_t>(kStart + event.region), 7}.str();
+        const auto number = static_cast<std::uint64_t>(event.region);
+        const auto id = RegionId{kStart + number, number * kScatter}.str();
         sqlite3_bind_int64(statement, 1, i + 1);
         sqlite3_bind_int64(statement, 2, kStart + i * kStep);
         sqlite3_bind_text(statement, 3, event.kind->kind, -1, SQLITE_STATIC);
