@@ -296,8 +296,7 @@ void MainWindow::show_status() {
     say(regions_, pluralize(workspace_.regions().size(), "region", "regions"));
     say(programs_, pluralize(workspace_.clients().size(), "program", "programs"));
     const auto* sample = workspace_.latest();
-    const auto& past = workspace_.past();
-    say(memory_, sample && (!past || past->measured) ? size_text(sample->bytes_used) : QString());
+    say(memory_, sample ? size_text(sample->bytes_used) : QString());
     QString events =
         tr("%1 recorded")
             .arg(pluralize(

@@ -103,6 +103,9 @@ void CurrentAlerts::receive(Result<std::vector<Alert>> alerts) {
             count();
         else
             notify_new();
+    } else if (workspace_.past()) {  // what fires now says nothing of then
+        alerts_.clear();
+        count();
     }
     Q_EMIT changed();
 }

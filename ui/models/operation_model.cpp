@@ -43,7 +43,8 @@ constexpr std::array kColumns{
         .shown_as([](Row r) { return operation_title(r.what); })
         .sorted_by([](Row r) { return SortKey::of(r.what); })
         .with_tip([](Row r) { return QVariant(operation_note(r.what)); }),
-    column<OperationRow, count_text>("count", "Count", [](Row r) { return r.histogram.count; })
+    column<OperationRow>("count", "Count", [](Row r) { return r.histogram.count; })
+        .shown_as([](Row r) { return r.known ? count_text(r.histogram.count) : u"–"_s; })
         .muted_if([](Row r) { return r.histogram.count == 0; }),
     percentile<0>("p50", "p50"),
     percentile<1>("p90", "p90"),
@@ -66,11 +67,13 @@ OperationModel::OperationModel(QObject* parent) : KeyedTable(parent) {
     show({});
 }
 
-void OperationModel::show(const std::array<layout::Histogram, layout::kTimed>& timings) {
+void OperationModel::show(const std::array<layout::Histogram, layout::kTimed>& timings,
+                          bool known) {
     std::vector<OperationRow> rows(layout::kTimed);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         rows[i].what = static_cast<layout::Timed>(i);
         rows[i].histogram = timings[i];
+        rows[i].known = known;
         for (std::size_t j = 0; j < kShares.size(); ++j)
             rows[i].percentiles[j] = timings[i].percentile(kShares[j]);
     }

@@ -22,6 +22,7 @@ QString operation_note(layout::Timed what);  // a sentence: what is timed, and w
 struct OperationRow {
     layout::Timed what{};
     layout::Histogram histogram;
+    bool known = true;  // false: nothing of it is recorded
     // Shown again and again, computed once.
     std::array<std::uint64_t, 4> percentiles{};
 };
@@ -30,7 +31,8 @@ struct OperationRow {
 class OperationModel : public KeyedTable<OperationRow, int> {
   public:
     explicit OperationModel(QObject* parent = nullptr);
-    void show(const std::array<layout::Histogram, layout::kTimed>& timings);
+    // `known`: false at a moment of which nothing is recorded.
+    void show(const std::array<layout::Histogram, layout::kTimed>& timings, bool known = true);
 
   protected:
     std::span<const Column<OperationRow>> columns() const override;

@@ -97,7 +97,10 @@ class Workspace : public QObject {
     RegionStore& regions() { return regions_; }
     const std::vector<ClientInfo>& clients() const { return clients_; }
     const std::deque<layout::Sample>& samples() const { return samples_; }
-    const layout::Sample* latest() const { return samples_.empty() ? nullptr : &samples_.back(); }
+    // Null: there is none, or none of the past moment that is shown.
+    const layout::Sample* latest() const {
+        return samples_.empty() || (past_ && !past_->measured) ? nullptr : &samples_.back();
+    }
     Link link() const { return link_; }
     const std::optional<BundleLabel>& bundle() const { return parts_.bundle; }
     bool can_act() const { return !parts_.bundle && !past_; }

@@ -195,7 +195,7 @@ void DashboardPage::show_figures() {
     if (workspace_.past() && !workspace_.past()->state.recorded)
         for (auto* figure : {regions_, programs_, orphans_})
             figure->set_figure(u"–"_s, tr("not recorded"));
-    if (!sample || (workspace_.past() && !workspace_.past()->measured)) {
+    if (!sample) {
         for (auto* figure : {memory_, references_})
             if (workspace_.past()) figure->set_figure(u"–"_s, tr("not recorded"));
         return;

@@ -52,11 +52,10 @@ MemoryPage::MemoryPage(Workspace& workspace, QWidget* parent)
 
 void MemoryPage::refresh() {
     const auto* sample = workspace_.latest();
-    const auto& past = workspace_.past();
-    if (past && !past->measured)
+    if (!sample && workspace_.past())
         for (auto* figure : {used_, reserved_, free_, peak_})
             figure->set_figure(u"–"_s, tr("not recorded"));
-    if (!sample || (past && !past->measured)) return;
+    if (!sample) return;
     const auto regions = pluralize(sample->regions, "region", "regions");
     used_->set_figure(size_text(sample->bytes_used), tr("requested by %1").arg(regions));
     const auto over = sample->bytes_reserved > sample->bytes_used

@@ -163,7 +163,7 @@ void PerformancePage::refresh() {
         timings[i] = stretch_->current() == kLastMinute ? history.last_minute(what)
                                                         : history.since_start(what);
     }
-    model_->show(timings);
+    model_->show(timings, !workspace_.past());
     show_operation();
 }
 
