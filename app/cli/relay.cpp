@@ -31,7 +31,6 @@ void add_relay(Command& app) {
         "  snakepit-shm --via 'ssh host' list\n"
         "  snakepit-shm --via 'docker exec -i NAME' status\n"
         "  snakepit-shm --via 'kubectl exec -i POD --' health\n"
-        "  snakepit-shm-monitor --via 'ssh host'\n"
         "The command is split into arguments as a shell would, and run without a shell.\n"
         "Files that are named for output or as input are those of the machine where --via is "
         "given.");
