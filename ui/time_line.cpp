@@ -4,6 +4,7 @@
 #include <QComboBox>
 #include <QDateTimeEdit>
 #include <QHBoxLayout>
+#include <QLineEdit>
 #include <QProgressBar>
 #include <QSlider>
 #include <QToolButton>
@@ -96,6 +97,8 @@ void TimeLine::build_step() {
 void TimeLine::build_time() {
     time_ = new QDateTimeEdit;
     time_->setAccessibleName(tr("Moment that is shown"));
+    if (auto* digits = time_->findChild<QLineEdit*>())
+        digits->setAccessibleName(time_->accessibleName());
     time_->setDisplayFormat(u"yyyy-MM-dd HH:mm:ss"_s);
     time_->setCalendarPopup(true);
     // Its size hint is too small for the digits of some fonts.

@@ -134,7 +134,7 @@ void ClientThreads::random_operations_on_the_same_regions_keep_every_reference()
     QVERIFY(replaced_ > kThreads && mapped_ > kSteps);
 
     // What is left is the last eight, each with the reference its allocation holds and no other.
-    QTRY_COMPARE(client_->list()->size(), std::size_t{kShared});
+    QTRY_COMPARE_WITH_TIMEOUT(client_->list()->size(), std::size_t{kShared}, test::kPatienceMs);
     const auto regions = client_->list();
     for (const auto& region : *regions) QCOMPARE(region.reference_count, 1U);
     for (const auto& id : shared_) QCOMPARE(client_->deallocate(id).value(), true);

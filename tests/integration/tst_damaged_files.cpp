@@ -77,7 +77,7 @@ void DamagedFiles::a_damaged_header_is_restored_from_its_copy() {
     spoil(registry(), 0, 64);
     QVERIFY(service_->start());
     QCOMPARE(info(id).value("reference_count").toInt(), 1);
-    QTRY_VERIFY(reports("registry_reset"));
+    QTRY_VERIFY_WITH_TIMEOUT(reports("registry_reset"), test::kPatienceMs);
 }
 
 void DamagedFiles::a_registry_beyond_repair_is_set_aside_and_its_segments_are_told_by_evidence() {
@@ -92,15 +92,15 @@ void DamagedFiles::a_registry_beyond_repair_is_set_aside_and_its_segments_are_to
     QVERIFY(!QDir(service_->host().runtime_dir(service_->instance()))
                  .entryList({"registry.damaged-*"})
                  .isEmpty());
-    QTRY_VERIFY(reports("leftover_kept"));
-    QTRY_VERIFY(reports("leftover_removed"));
+    QTRY_VERIFY_WITH_TIMEOUT(reports("leftover_kept"), test::kPatienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(reports("leftover_removed"), test::kPatienceMs);
     QCOMPARE(holder->ask("verify"), "good");  // somebody maps it, so it was left alone
     QCOMPARE(service_->host().segments().size(), 1);
     QVERIFY(service_->host().segments().front().contains(held));
     QCOMPARE(holder->ask("map"), "ok");  // the fast path knows nothing of it
     holder->end(SIGKILL);
     QVERIFY(service_->restart_after_kill());
-    QTRY_COMPARE(service_->host().segments().size(), 0);
+    QTRY_COMPARE_WITH_TIMEOUT(service_->host().segments().size(), 0, test::kPatienceMs);
     QVERIFY(!idle.isEmpty());
 }
 
@@ -125,7 +125,7 @@ void DamagedFiles::a_damaged_slot_is_isolated_and_the_others_stand() {
     auto stranger = keeper(first);
     QCOMPARE(stranger->line(), "corruption_detected");
     QCOMPARE(service_->cli({"health"}).status, 5);
-    QTRY_VERIFY(reports("damaged"));
+    QTRY_VERIFY_WITH_TIMEOUT(reports("damaged"), test::kPatienceMs);
     QCOMPARE(service_->cli({"cleanup", "--all-eligible"}).status, 0);
     QCOMPARE(info(first).value("state").toString(), "damaged");  // nobody has looked at it yet
 }
@@ -160,7 +160,7 @@ void DamagedFiles::an_unreadable_database_stops_nothing() {
     QCOMPARE(info(id).value("state").toString(), "live");
     const auto next = allocate();
     QVERIFY(!next.isEmpty());
-    QTRY_VERIFY(service_->cli({"events"}).out.contains(next));
+    QTRY_VERIFY_WITH_TIMEOUT(service_->cli({"events"}).out.contains(next), test::kPatienceMs);
     QVERIFY(!QDir(service_->host().state_dir(service_->instance()))
                  .entryList({"events.db.corrupt-*"})
                  .isEmpty());

@@ -259,7 +259,8 @@ void Diagnose::metadata_is_taken_along_only_when_asked() {
 }
 
 void Diagnose::only_the_newest_events_are_taken_when_so_asked() {
-    QTRY_VERIFY(service_->cli_json({"events"}).value("events").toArray().size() > 3);
+    QTRY_VERIFY_WITH_TIMEOUT(service_->cli_json({"events"}).value("events").toArray().size() > 3,
+                             test::kPatienceMs);
     service_->stop();
     const auto all = service_->cli_json({"events"}).value("events").toArray();
     QCOMPARE(diagnose({"--events", "2"}).status, 0);

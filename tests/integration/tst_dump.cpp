@@ -137,9 +137,10 @@ void Dump::an_audited_region_records_it() {
             .toArray()
             .size();
     };
-    QTRY_VERIFY(accesses() == 2);  // of who allocated it and of the writer
+    QTRY_VERIFY_WITH_TIMEOUT(accesses() == 2,
+                             kPatienceMs);  // of who allocated it and of the writer
     QCOMPARE(service_->cli({"dump", id}).status, 0);
-    QTRY_VERIFY(accesses() == 3);
+    QTRY_VERIFY_WITH_TIMEOUT(accesses() == 3, kPatienceMs);
 }
 
 QTEST_GUILESS_MAIN(Dump)

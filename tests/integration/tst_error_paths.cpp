@@ -205,7 +205,8 @@ void ErrorPaths::a_call_of_the_manager_that_fails_leaves_nothing() {
         const auto used = use(*client_, kind);
         if (!nth_->disarm()) break;
         qInfo("step %d: %s", step, used ? "done all the same" : told(used.error()).c_str());
-        QTRY_VERIFY2(nothing_left(QString("step %1").arg(step)), qPrintable(left_));
+        QTRY_VERIFY2_WITH_TIMEOUT(nothing_left(QString("step %1").arg(step)), qPrintable(left_),
+                                  kPatienceMs);
     }
     QVERIFY(step > 1 && step < kMostSteps);
     // Sealing, whose every step can fail too.
@@ -219,7 +220,8 @@ void ErrorPaths::a_call_of_the_manager_that_fails_leaves_nothing() {
         const auto gone = client_->deallocate(*id);
         QVERIFY2(gone, gone ? "" : told(gone.error()).c_str());
         if (!failed) break;
-        QTRY_VERIFY2(nothing_left(QString("sealed at step %1").arg(step)), qPrintable(left_));
+        QTRY_VERIFY2_WITH_TIMEOUT(nothing_left(QString("sealed at step %1").arg(step)),
+                                  qPrintable(left_), kPatienceMs);
     }
     QVERIFY(step < kMostSteps);
 }

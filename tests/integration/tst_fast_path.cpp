@@ -76,7 +76,8 @@ void FastPath::a_granted_region_is_mapped_and_unmapped_without_a_system_call() {
     QCOMPARE(program.wait().status, static_cast<int>(kFine));
     // The manager, which was not asked, has counted all of it: the allocator's reference, the first
     // map, and these.
-    QTRY_COMPARE(service.cli_json({"info", id}).value("access_count").toInt(), 1 + 1 + kRounds);
+    QTRY_COMPARE_WITH_TIMEOUT(service.cli_json({"info", id}).value("access_count").toInt(),
+                              1 + 1 + kRounds, test::kPatienceMs);
 }
 
 int main(int argc, char** argv) {

@@ -196,7 +196,7 @@ void Health::spoilt_database_rows() {
             overwrite(h.state("events.db"), 0, QByteArray(8192, 'x'));
         });
     add("an event that was changed", "audit_chain", "problem", "audit verify", [](Health& h) {
-        QTRY_VERIFY(h.kinds().contains("mapped"));
+        QTRY_VERIFY_WITH_TIMEOUT(h.kinds().contains("mapped"), kPatienceMs);
         h.service_->stop();
         SQLite::Database(h.state("events.db").toStdString(), SQLite::OPEN_READWRITE)
             .exec("UPDATE events SET pid = pid + 1 WHERE kind = 'allocated'");

@@ -164,8 +164,9 @@ void HostSurveyTest::what_a_killed_python_program_left_is_found_explained_and_re
     QVERIFY(QFile::exists(file));
     auto left = segment_named(look(), name);
     // What was killed counts as living until the kernel has taken it apart.
-    QTRY_VERIFY((left = segment_named(look(), name))["verdict"].toString() == "left_over" ||
-                !is_root());
+    QTRY_VERIFY_WITH_TIMEOUT(
+        (left = segment_named(look(), name))["verdict"].toString() == "left_over" || !is_root(),
+        kPatienceMs);
     QVERIFY(left["users"].toArray().isEmpty());
     QVERIFY(left["resident"].toInteger() > 0);
     if (is_root()) {

@@ -166,7 +166,7 @@ void MemoryCharge::a_client_pays_for_its_own_segments() {
         const auto id = first_region();
         program->end(SIGKILL);
         service_->cli({"deallocate", id});
-        QTRY_COMPARE(regions(), 0);
+        QTRY_COMPARE_WITH_TIMEOUT(regions(), 0, kPatienceMs);
     }
     QCOMPARE(group.kills() + own.kills(), 0);
 }
@@ -241,7 +241,7 @@ void MemoryCharge::a_client_killed_while_it_reserves_leaves_nothing() {
             const auto id = first_region();
             service_->cli({"deallocate", id});
         }
-        QTRY_VERIFY(service_->host().segments().isEmpty());
+        QTRY_VERIFY_WITH_TIMEOUT(service_->host().segments().isEmpty(), kPatienceMs);
         QCOMPARE(regions(), 0);
     }
 }
@@ -258,8 +258,8 @@ void MemoryCharge::a_manager_killed_while_the_client_reserves_loses_nothing() {
         const auto id = first_region();
         program->end(SIGKILL);
         service_->cli({"deallocate", id});
-        QTRY_VERIFY(service_->host().segments().isEmpty());
-        QTRY_COMPARE(regions(), 0);
+        QTRY_VERIFY_WITH_TIMEOUT(service_->host().segments().isEmpty(), kPatienceMs);
+        QTRY_COMPARE_WITH_TIMEOUT(regions(), 0, kPatienceMs);
     }
 }
 

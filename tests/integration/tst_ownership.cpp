@@ -190,7 +190,7 @@ void Ownership::a_removed_runtime_directory_proves_the_registry_lost() {
         (void)one.kill();
         one.run(loss);
         QVERIFY(one.start());
-        QTRY_VERIFY(one.kinds().contains("leftover_removed"));
+        QTRY_VERIFY_WITH_TIMEOUT(one.kinds().contains("leftover_removed"), kPatienceMs);
         QCOMPARE(host_->segments().size(), 0);
         QCOMPARE(marks().size(), 1);
         (void)one.stop();
@@ -206,7 +206,7 @@ void Ownership::a_copied_runtime_directory_takes_nothing_from_the_original() {
              "rm -f $SNAKEPIT_SHM_RUNTIME_DIR/*.sock");
     QVERIFY(copy.start());
     QVERIFY(copy.json("list").value("regions").toArray().isEmpty());
-    QTRY_VERIFY(copy.kinds().contains("registry_reset"));
+    QTRY_VERIFY_WITH_TIMEOUT(copy.kinds().contains("registry_reset"), kPatienceMs);
     (void)copy.json("cleanup --all-eligible --no-quarantine");
     QCOMPARE(copy.stop(), 0);
     QVERIFY(one.whole(idle));
@@ -298,7 +298,7 @@ void Ownership::a_removed_mark_is_made_again() {
     QVERIFY(one.start());
     const auto mark = marks().value(0);
     QVERIFY(QFile::remove(host_->path("segments/" + mark)));
-    QTRY_COMPARE(marks().size(), 1);
+    QTRY_COMPARE_WITH_TIMEOUT(marks().size(), 1, kPatienceMs);
     QVERIFY(marks().front() != mark);
 }
 
@@ -313,12 +313,12 @@ void Ownership::without_room_for_a_mark_the_manager_starts_and_says_so() {
     {
         Site one(host_, Space::host);
         QVERIFY(one.start());
-        QTRY_VERIFY(one.kinds().contains("health_problem"));
+        QTRY_VERIFY_WITH_TIMEOUT(one.kinds().contains("health_problem"), kPatienceMs);
         const auto health = one.run("\"$SS\" health");
         QVERIFY2(health.contains("cannot see whose our segments are"), qPrintable(health));
         QVERIFY(QFile::remove(segments + "/one"));
-        QTRY_COMPARE(marks().size(), 1);
-        QTRY_VERIFY(one.kinds().contains("health_mended"));
+        QTRY_COMPARE_WITH_TIMEOUT(marks().size(), 1, kPatienceMs);
+        QTRY_VERIFY_WITH_TIMEOUT(one.kinds().contains("health_mended"), kPatienceMs);
         QCOMPARE(one.stop(), 0);
     }
 }
@@ -391,7 +391,7 @@ void Ownership::a_person_removes_what_no_mark_accounts_for() {
     const QString nobodys = "snakepit_test_shm_1700000000000000_0123456789abcdef";
     make_file(host_->path("segments/" + nobodys).toUtf8(), "x");
     QVERIFY(one.restart(false));
-    QTRY_VERIFY(one.kinds().contains("leftover_kept"));
+    QTRY_VERIFY_WITH_TIMEOUT(one.kinds().contains("leftover_kept"), kPatienceMs);
     const auto clean = [&](const QString& name) {
         return one.json("host clean --yes --shm-path " + host_->path("segments") + " " + name)
             .value("items")
@@ -425,7 +425,7 @@ void Ownership::what_was_kept_is_said_once() {
         (void)other.kill();
     }
     QVERIFY(other.start());
-    QTRY_COMPARE(other.kinds().count("manager_started"), 5);
+    QTRY_COMPARE_WITH_TIMEOUT(other.kinds().count("manager_started"), 5, kPatienceMs);
     QCOMPARE(other.kinds().count("leftover_kept"), 1);
 }
 

@@ -95,12 +95,14 @@ void PerformanceHistory::work_that_was_done_is_in_samples_and_stats() {
         if (const auto got = (*other)->lock(*id, AccessMode::read_write, 60'000))
             (void)(*other)->unlock(*id, got->token);
     });
-    QTRY_COMPARE(last_sample().lock_waiters, std::uint64_t{1});
+    QTRY_COMPARE_WITH_TIMEOUT(last_sample().lock_waiters, std::uint64_t{1}, test::kPatienceMs);
     QVERIFY(client.unlock(*id, held->token));
     waiter.join();
 
-    QTRY_VERIFY(last_sample().timed[std::size_t(Timed::lock_wait)].count == 1);
-    QTRY_VERIFY(last_sample().timed[std::size_t(Timed::recorder_lag)].count > 20);
+    QTRY_VERIFY_WITH_TIMEOUT(last_sample().timed[std::size_t(Timed::lock_wait)].count == 1,
+                             test::kPatienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(last_sample().timed[std::size_t(Timed::recorder_lag)].count > 20,
+                             test::kPatienceMs);
     const auto sample = last_sample();
     QCOMPARE(sample.regions, std::uint64_t{1});
     QCOMPARE(sample.references, std::uint64_t{1});
@@ -199,7 +201,7 @@ void PerformanceHistory::a_full_disk_stops_only_the_recording() {
     QVERIFY(!recording().value("writable").toBool());
     QCOMPARE(service_->cli({"allocate", "64KiB"}).status, 0);  // the service goes on
     const auto before = last_sample().seq;
-    QTRY_VERIFY(last_sample().seq > before);
+    QTRY_VERIFY_WITH_TIMEOUT(last_sample().seq > before, test::kPatienceMs);
     const auto recorded = recording().value("recorded").toInt();
     filler.close();
     QVERIFY(filler.remove());
@@ -210,12 +212,13 @@ void PerformanceHistory::a_full_disk_stops_only_the_recording() {
 }
 
 void PerformanceHistory::without_performance_monitoring_there_are_no_samples() {
-    QTRY_VERIFY(last_sample().seq > 0);
+    QTRY_VERIFY_WITH_TIMEOUT(last_sample().seq > 0, test::kPatienceMs);
     service_->host().configure("performance_monitoring = false");
     QCOMPARE(service_->cli({"config", "reload"}).status, 0);
     const auto before = last_sample().seq;
     const auto heartbeat = registry().heartbeat();
-    QTRY_VERIFY(registry().heartbeat().micros > heartbeat.micros + 2'000'000);
+    QTRY_VERIFY_WITH_TIMEOUT(registry().heartbeat().micros > heartbeat.micros + 2'000'000,
+                             test::kPatienceMs);
     QCOMPARE(last_sample().seq, before);
 }
 

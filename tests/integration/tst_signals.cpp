@@ -253,8 +253,8 @@ void Signals::a_deallocated_region_ends_a_wait() {
     for (int i = 0; i < 3; ++i) {
         const auto id = allocate();
         auto& waiter = signaller();
-        QTRY_COMPARE(waiter.ask("wait " + name(id) + " 0 1"),
-                     "timeout");  // it knows the region now
+        QTRY_COMPARE_WITH_TIMEOUT(waiter.ask("wait " + name(id) + " 0 1"), "timeout",
+                                  kPatienceMs);  // it knows the region now
         waiter.say("wait " + name(id) + " 0 60000");
         QTest::qSleep(100);
         QVERIFY(client_->deallocate(id));

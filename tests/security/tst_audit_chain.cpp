@@ -326,7 +326,7 @@ void TestAuditChain::a_row_put_in_the_recorders_way_neither_stops_nor_hides_even
                  "pid, uid, result, detail, chain FROM events WHERE seq = 10"));
     f.append(10);
     QVERIFY(recorder.flush(10'000));
-    QTRY_VERIFY(recorder.state().writable);
+    QTRY_VERIFY_WITH_TIMEOUT(recorder.state().writable, kPatienceMs);
     const auto rows = all_rows(f.path());
     QCOMPARE(rows.size(), std::size_t{21});
     QCOMPARE(count_of(rows, EventKind::mapped), std::size_t{20});

@@ -69,7 +69,7 @@ void TestAuditService::a_manager_killed_again_and_again_leaves_a_clean_history()
     Service service;
     QVERIFY(service.start());
     // A history that was killed before its first row cannot be told from one that was taken away.
-    QTRY_COMPARE(service.cli({"audit", "verify"}).status, 0);
+    QTRY_COMPARE_WITH_TIMEOUT(service.cli({"audit", "verify"}).status, 0, kPatienceMs);
     for (int i = 0; i < 12; ++i) {
         const auto busy = service.cli_peer({"allocate", "4096", "--count", "3000"});
         if (i % 3 != 0) QTest::qWait(i * 7);  // anywhere in its work; not to wait for something
@@ -178,12 +178,12 @@ void TestAuditService::each_access_to_an_audited_region_is_an_event() {
             .toArray()
             .size();
     };
-    QTRY_COMPARE(count("accessed"), 1);  // by who allocated it
-    QTRY_COMPARE(count("access_ended"), 1);
+    QTRY_COMPARE_WITH_TIMEOUT(count("accessed"), 1, kPatienceMs);  // by who allocated it
+    QTRY_COMPARE_WITH_TIMEOUT(count("access_ended"), 1, kPatienceMs);
     for (int i = 2; i < 5; ++i) {
         QCOMPARE(service.cli({"read", id}).status, 0);
-        QTRY_COMPARE(count("accessed"), i);
-        QTRY_COMPARE(count("access_ended"), i);
+        QTRY_COMPARE_WITH_TIMEOUT(count("accessed"), i, kPatienceMs);
+        QTRY_COMPARE_WITH_TIMEOUT(count("access_ended"), i, kPatienceMs);
     }
     const auto reads =
         service.cli_json({"events", "--kind", "accessed", "--region", id})["events"].toArray();
@@ -202,12 +202,12 @@ void TestAuditService::an_audited_region_is_closed_while_nothing_can_be_recorded
     const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> lock(raw, &sqlite3_close);
     sqlite3_busy_timeout(raw, 10'000);
     QCOMPARE(sqlite3_exec(raw, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
-    QTRY_COMPARE(service.cli({"read", id, "--json"}).error()["code"].toString(),
-                 QString("audit_unavailable"));
+    QTRY_COMPARE_WITH_TIMEOUT(service.cli({"read", id, "--json"}).error()["code"].toString(),
+                              QString("audit_unavailable"), kPatienceMs);
     QCOMPARE(service.cli({"read", other}).status, 0);
     QVERIFY(service.cli({"read", id}).err.contains("locked"));
     QCOMPARE(sqlite3_exec(raw, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
-    QTRY_COMPARE(service.cli({"read", id}).status, 0);
+    QTRY_COMPARE_WITH_TIMEOUT(service.cli({"read", id}).status, 0, kPatienceMs);
 }
 
 void TestAuditService::old_events_go_and_the_rest_is_still_proven() {
@@ -222,8 +222,9 @@ void TestAuditService::old_events_go_and_the_rest_is_still_proven() {
     const auto verdict = service.cli({"audit", "verify", "--json"});
     QVERIFY2(verdict.status == 0, qPrintable(verdict.out));
     // It is recorded with the events that come next.
-    QTRY_VERIFY(
-        !service.cli_json({"events", "--kind", "events_removed"})["events"].toArray().isEmpty());
+    QTRY_VERIFY_WITH_TIMEOUT(
+        !service.cli_json({"events", "--kind", "events_removed"})["events"].toArray().isEmpty(),
+        kPatienceMs);
 }
 
 QTEST_GUILESS_MAIN(TestAuditService)

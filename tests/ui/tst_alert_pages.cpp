@@ -3,6 +3,7 @@
 #include <QComboBox>
 #include <QLineEdit>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/alert_notifier.h"
 #include "ui/dialogs/acknowledge_dialog.h"
@@ -35,7 +36,7 @@ class TestAlertPages : public QObject {
         QVERIFY(badge->accessibleName().startsWith(QStringLiteral("Alerts")));
         for (const auto id : {33, 35, 40, 41})
             QVERIFY(fixture.monitoring->acknowledge(static_cast<std::uint64_t>(id), ""));
-        QTRY_COMPARE(badge->badge(), std::uint64_t{0});
+        QTRY_COMPARE_WITH_TIMEOUT(badge->badge(), std::uint64_t{0}, kPatienceMs);
     }
 
     void the_manager_is_asked_only_while_somebody_looks_or_a_count_changes() {
@@ -47,9 +48,9 @@ class TestAlertPages : public QObject {
         while (seconds.count() < 3) QVERIFY(seconds.wait(60'000));
         QCOMPARE(fixture.monitoring->lists(), asked);
         fixture.monitoring->resolve(40);
-        QTRY_COMPARE(fixture.monitoring->lists(), asked + 1);
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.monitoring->lists(), asked + 1, kPatienceMs);
         fixture.window.show_page(QStringLiteral("alerts"));
-        QTRY_VERIFY(fixture.monitoring->lists() >= asked + 3);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.monitoring->lists() >= asked + 3, kPatienceMs);
     }
 
     void each_new_alert_is_told_once_and_silenced_ones_never() {
@@ -61,24 +62,25 @@ class TestAlertPages : public QObject {
         QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
         QVERIFY(seconds.wait(60'000));  // it has seen that nothing fires
         fixture.monitoring->set_alerts(make_alerts(now()));
-        QTRY_COMPARE(told.size(), 3);  // of five one is silenced and one acknowledged
+        QTRY_COMPARE_WITH_TIMEOUT(told.size(), 3,
+                                  kPatienceMs);  // of five one is silenced and one acknowledged
         QVERIFY(told.filter(QStringLiteral("left behind")).isEmpty());
         fixture.window.show_page(QStringLiteral("alerts"));
         const int lists = fixture.monitoring->lists();
-        QTRY_VERIFY(fixture.monitoring->lists() >= lists + 2);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.monitoring->lists() >= lists + 2, kPatienceMs);
         QCOMPARE(told.size(), 3);
         notifier.set_enabled(false);
         auto more = make_alerts(now());
         more.front().id = 99;
         fixture.monitoring->set_alerts(more);
-        QTRY_VERIFY(current.find(99));
+        QTRY_VERIFY_WITH_TIMEOUT(current.find(99), kPatienceMs);
         QCOMPARE(told.size(), 3);
     }
 
     void acknowledging_says_it_once_with_the_comment() {
         RichFixture fixture;
         auto& table = fixture.alert_table();
-        QTRY_VERIFY(table.model()->rowCount() > 0);
+        QTRY_VERIFY_WITH_TIMEOUT(table.model()->rowCount() > 0, kPatienceMs);
         table.selectRow(0);
         const auto id = table.model()->index(0, 0).data(kIdRole).toULongLong();
         button(fixture.alerts(), QStringLiteral("Acknowledge…"))->click();
@@ -97,7 +99,7 @@ class TestAlertPages : public QObject {
         const auto said = fixture.monitoring->acknowledged();
         QCOMPARE(said.size(), std::size_t{1});
         QCOMPARE(said.front(), (std::pair<std::uint64_t, std::string>{id, "on it"}));
-        QTRY_VERIFY(!fixture.current().find(id)->acknowledged_by.empty());
+        QTRY_VERIFY_WITH_TIMEOUT(!fixture.current().find(id)->acknowledged_by.empty(), kPatienceMs);
     }
 
     void a_refusal_leaves_the_dialog_open_and_says_why() {
@@ -132,10 +134,10 @@ class TestAlertPages : public QObject {
         auto& alerts = fixture.alerts();
         alerts.show_view(AlertsPage::kSilences);
         auto* view = alerts.findChild<SilencesView*>();
-        QTRY_COMPARE(view->table()->model()->rowCount(), 2);
+        QTRY_COMPARE_WITH_TIMEOUT(view->table()->model()->rowCount(), 2, kPatienceMs);
         view->table()->selectAll();
         button(*view, QStringLiteral("End silence"))->click();
-        QTRY_COMPARE(view->table()->model()->rowCount(), 0);
+        QTRY_COMPARE_WITH_TIMEOUT(view->table()->model()->rowCount(), 0, kPatienceMs);
     }
 
     void a_rule_is_tried_on_the_past_before_it_is_saved() {
@@ -169,14 +171,15 @@ class TestAlertPages : public QObject {
         auto& alerts = fixture.alerts();
         alerts.show_view(AlertsPage::kRules);
         auto* view = alerts.findChild<AlertRulesView*>();
-        QTRY_VERIFY(view->table()->model()->rowCount() > 0);
+        QTRY_VERIFY_WITH_TIMEOUT(view->table()->model()->rowCount() > 0, kPatienceMs);
         view->table()->selectRow(0);
         const auto words = command_of(*view);
         QVERIFY(words.startsWith(QStringLiteral("snakepit-shm alerts rules disable ")));
         button(*view, QStringLiteral("Disable"))->click();
-        QTRY_COMPARE(fixture.monitoring->rules_set().size(), std::size_t{1});
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.monitoring->rules_set().size(), std::size_t{1},
+                                  kPatienceMs);
         QVERIFY(!fixture.monitoring->rules_set().front().enabled);
-        QTRY_VERIFY(button(*view, QStringLiteral("Enable")));
+        QTRY_VERIFY_WITH_TIMEOUT(button(*view, QStringLiteral("Enable")), kPatienceMs);
     }
 
     void an_alert_leads_to_its_events() {
@@ -189,7 +192,8 @@ class TestAlertPages : public QObject {
                     table.selectRow(row);
         };
         select(42);
-        QTRY_VERIFY(button(*details, QStringLiteral("Show events: Refused")));
+        QTRY_VERIFY_WITH_TIMEOUT(button(*details, QStringLiteral("Show events: Refused")),
+                                 kPatienceMs);
         button(*details, QStringLiteral("Show events: Refused"))->click();
         auto* kind = named<QComboBox>(fixture.window, QStringLiteral("Event kind"));
         QVERIFY(kind->isVisible());
@@ -208,11 +212,11 @@ class TestAlertPages : public QObject {
         QVERIFY(strip->isVisible());
         Q_EMIT strip->alert_wanted(33);
         auto& table = fixture.alert_table();
-        QTRY_VERIFY(table.selectionModel()->hasSelection());
+        QTRY_VERIFY_WITH_TIMEOUT(table.selectionModel()->hasSelection(), kPatienceMs);
         QCOMPARE(table.currentIndex().data(kIdRole).toULongLong(), 33ULL);
         fixture.monitoring->set_alerts({});
         fixture.window.show_page(QStringLiteral("dashboard"));
-        QTRY_VERIFY(!strip->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(!strip->isVisible(), kPatienceMs);
     }
 };
 

@@ -9,6 +9,7 @@
 #include <QTest>
 
 #include "bundle_fixture.h"
+#include "patience.h"
 #include "service_fixture.h"
 #include "ui/graphs/histogram_view.h"
 #include "ui/models/event_feed.h"
@@ -70,7 +71,7 @@ void TestBundle::a_bundle_shows_what_was_there() {
     auto& model = fixture.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatience);
     QCOMPARE(model.index(0, kColumnId).data().toString(), id_);
-    QTRY_COMPARE(fixture.workspace.link(), Link::bundle);
+    QTRY_COMPARE_WITH_TIMEOUT(fixture.workspace.link(), Link::bundle, kPatience);
     const auto words = fixture.words();
     const auto host = QString::fromStdString(bundle_file->manifest().host);
     QVERIFY2(words.contains("bundle – Snakepit SHM") && words.contains("It is read-only") &&
@@ -99,7 +100,7 @@ void TestBundle::a_bundle_shows_how_long_operations_took() {
     const auto allocate = static_cast<int>(layout::Timed::allocate);
     QTRY_COMPARE_WITH_TIMEOUT(operations->row(allocate)->histogram.count, std::uint64_t{1},
                               kPatience);
-    QTRY_VERIFY(histogram.isVisible());
+    QTRY_VERIFY_WITH_TIMEOUT(histogram.isVisible(), kPatience);
     // It does not fade: the next look finds the same.
     QSignalSpy seconds(&fixture.workspace, &Workspace::second_passed);
     while (seconds.count() < 2) QVERIFY(seconds.wait(kPatience));

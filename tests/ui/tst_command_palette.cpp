@@ -5,6 +5,7 @@
 #include <QTreeWidget>
 
 #include "fixture.h"
+#include "patience.h"
 #include "ui/dialogs/command_palette.h"
 
 namespace snakepit::shm::ui {
@@ -63,16 +64,18 @@ class TestCommandPalette : public QObject {
         Fixture fixture(kRegions);
         auto* palette = opened(fixture.window);
         QVERIFY(palette);
-        QTRY_VERIFY(palette->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(palette->isVisible(), kPatienceMs);
         keep(*palette, QStringLiteral("command-palette"));
         auto* line = palette->findChild<QLineEdit*>();
         QTest::keyClicks(line, QStringLiteral("HOST go"));
         QCOMPARE(names_in(*palette), QStringList(QStringLiteral("Go to Host")));
         QTest::keyClick(line, Qt::Key_Return);
-        QTRY_VERIFY(fixture.window.findChildren<CommandPalette*>().isEmpty());
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.window.findChildren<CommandPalette*>().isEmpty(),
+                                 kPatienceMs);
         const auto names = MainWindow::page_names();
         auto* stack = fixture.window.findChild<QStackedWidget*>();
-        QTRY_COMPARE(stack->currentIndex(), int(names.indexOf(QStringLiteral("host"))));
+        QTRY_COMPARE_WITH_TIMEOUT(stack->currentIndex(), int(names.indexOf(QStringLiteral("host"))),
+                                  kPatienceMs);
     }
 
     void the_arrows_choose_and_escape_does_nothing() {
@@ -116,7 +119,7 @@ class TestCommandPalette : public QObject {
         palette = opened(fixture.window);
         QTest::keyClicks(palette->findChild<QLineEdit*>(), QStringLiteral("pause"));
         QTest::keyClick(palette->findChild<QLineEdit*>(), Qt::Key_Return);
-        QTRY_VERIFY(fixture.workspace.paused());
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.workspace.paused(), kPatienceMs);
     }
 };
 

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "config/config_edit.h"
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/dialogs/setting_dialog.h"
 #include "ui/models/configuration_model.h"
@@ -173,7 +174,7 @@ class TestConfiguration : public QObject {
         QVERIFY(undo);
         undo->click();
         QTRY_COMPARE_WITH_TIMEOUT(Config::load(settings.file)->max_regions, 1000U, 10'000);
-        QTRY_VERIFY(!undo->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(!undo->isVisible(), kPatienceMs);
     }
 
     void what_does_not_fit_the_rest_of_the_file_is_refused_and_loses_nothing() {
@@ -196,7 +197,7 @@ class TestConfiguration : public QObject {
         dialog->findChild<QLineEdit*>()->setText(QStringLiteral("2500"));
         QVERIFY(set_in_file(settings.file, "max_regions", "777"));
         button(*dialog, QStringLiteral("Change"))->click();
-        QTRY_VERIFY_WITH_TIMEOUT(says(*dialog, QStringLiteral("since it was shown")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(says(*dialog, QStringLiteral("since it was shown")), kPatienceMs);
         QCOMPARE(Config::load(settings.file)->max_regions, 777U);
     }
 
@@ -206,10 +207,11 @@ class TestConfiguration : public QObject {
         QVERIFY(dialog);
         dialog->findChild<QLineEdit*>()->setText(QStringLiteral("9s"));
         button(*dialog, QStringLiteral("Change"))->click();
-        QTRY_VERIFY_WITH_TIMEOUT(button(settings.page, QStringLiteral("Undo")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(button(settings.page, QStringLiteral("Undo")), kPatienceMs);
         QVERIFY(set_in_file(settings.file, "grace_period", "11s"));
         button(settings.page, QStringLiteral("Undo"))->click();
-        QTRY_VERIFY_WITH_TIMEOUT(says(settings.page, QStringLiteral("since it was shown")), 60'000);
+        QTRY_VERIFY_WITH_TIMEOUT(says(settings.page, QStringLiteral("since it was shown")),
+                                 kPatienceMs);
         QCOMPARE(Config::load(settings.file)->grace_period_ms, 11'000);
     }
 
@@ -222,7 +224,7 @@ class TestConfiguration : public QObject {
         dialog->findChild<QLineEdit*>()->setText(QStringLiteral("2500"));
         button(*dialog, QStringLiteral("Change"))->click();
         QTRY_VERIFY_WITH_TIMEOUT(
-            says(settings.page, QStringLiteral("the manager did not apply it")), 60'000);
+            says(settings.page, QStringLiteral("the manager did not apply it")), kPatienceMs);
         QVERIFY(says(settings.page, QStringLiteral("only its user may reload")));
         QCOMPARE(Config::load(settings.file)->max_regions, 2500U);
     }
@@ -244,7 +246,7 @@ class TestConfiguration : public QObject {
         run->click();
         QTRY_COMPARE_WITH_TIMEOUT(
             settings.cell(QStringLiteral("telemetry.journal"), kSettingOrigin),
-            QStringLiteral("file"), 60'000);
+            QStringLiteral("file"), kPatienceMs);
         QVERIFY(Config::load(settings.file).has_value());
     }
 

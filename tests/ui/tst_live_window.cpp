@@ -8,6 +8,7 @@
 #include <QTimer>
 
 #include "live_fixture.h"
+#include "patience.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/models/settings.h"
@@ -69,7 +70,7 @@ void TestLiveWindow::a_region_names_the_programs_that_hold_it_until_they_are_kil
     auto& model = fixture.page().table().regions();
     QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{2}, kPatience);
     QTest::keyClicks(&fixture.filter(), QString::number(consumer->pid()));
-    QTRY_COMPARE(model.shown(), std::size_t{1});
+    QTRY_COMPARE_WITH_TIMEOUT(model.shown(), std::size_t{1}, kPatienceMs);
     QCOMPARE(fixture.cell(0, kColumnId), id);
     QTRY_COMPARE_WITH_TIMEOUT(fixture.cell(0, kColumnReferences), QString::number(together),
                               kPatience);
@@ -79,8 +80,8 @@ void TestLiveWindow::a_region_names_the_programs_that_hold_it_until_they_are_kil
 
     fixture.click_row(0);
     const auto consumer_pid = QString::number(consumer->pid());
-    QTRY_VERIFY(fixture.details().contains(id));
-    QTRY_VERIFY(fixture.details().contains(consumer_pid));
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.details().contains(id), kPatienceMs);
+    QTRY_VERIFY_WITH_TIMEOUT(fixture.details().contains(consumer_pid), kPatienceMs);
     QVERIFY(fixture.details().contains(QString::number(owner->pid())));
 
     consumer->end(SIGKILL);

@@ -2,6 +2,7 @@
 // Alerts, performance and the host, as the window shows them: full, empty, and of any size.
 #include <QToolButton>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/models/alert_model.h"
 #include "ui/models/settings.h"
@@ -45,14 +46,14 @@ class TestMonitoringPages : public QObject {
         keep_page(QStringLiteral("alerts-acknowledged"));
         alerts.show_view(AlertsPage::kHistory);
         auto* history = alerts.findChild<AlertHistoryModel*>();
-        QTRY_VERIFY(history->rowCount() > 0);
+        QTRY_VERIFY_WITH_TIMEOUT(history->rowCount() > 0, kPatienceMs);
         keep_page(QStringLiteral("alerts-history"));
         alerts.show_view(AlertsPage::kRules);
         rules->table()->selectRow(1);
         keep_page(QStringLiteral("alerts-rules"));
         alerts.show_view(AlertsPage::kSilences);
         auto* silences = alerts.findChild<SilencesView*>();
-        QTRY_COMPARE(silences->table()->model()->rowCount(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(silences->table()->model()->rowCount(), 1, kPatienceMs);
         silences->table()->selectRow(0);
         keep_page(QStringLiteral("alerts-silences"));
         auto* performance = fixture.window.findChild<PerformancePage*>();
@@ -80,15 +81,17 @@ class TestMonitoringPages : public QObject {
         fixture.window.resize(1440, 900);
         fixture.window.show_page(QStringLiteral("alerts"));
         auto* alerts = fixture.window.findChild<AlertsPage*>();
-        QTRY_VERIFY(says(*alerts, QStringLiteral("No alerts")));
+        QTRY_VERIFY_WITH_TIMEOUT(says(*alerts, QStringLiteral("No alerts")), kPatienceMs);
         keep(fixture.window, QStringLiteral("alerts-empty"));
         fixture.window.show_page(QStringLiteral("host"));
         auto* host = fixture.window.findChild<HostPage*>();
-        QTRY_VERIFY(says(*host, QStringLiteral("No shared memory on this host")));
+        QTRY_VERIFY_WITH_TIMEOUT(says(*host, QStringLiteral("No shared memory on this host")),
+                                 kPatienceMs);
         keep(fixture.window, QStringLiteral("host-empty"));
         fixture.window.show_page(QStringLiteral("performance"));
         auto* performance = fixture.window.findChild<PerformancePage*>();
-        QTRY_VERIFY(says(*performance, QStringLiteral("No recommendations")));
+        QTRY_VERIFY_WITH_TIMEOUT(says(*performance, QStringLiteral("No recommendations")),
+                                 kPatienceMs);
         keep(fixture.window, QStringLiteral("performance-empty"));
     }
 

@@ -10,6 +10,7 @@
 #include <QToolButton>
 #include <cmath>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/dialogs/acknowledge_dialog.h"
 #include "ui/dialogs/alert_rule_dialog.h"
@@ -155,9 +156,10 @@ class TestReading : public QObject {
             if (one->isVisible()) plot = one;
         QVERIFY(plot);
         QCOMPARE(plot->accessibleName(), QStringLiteral("Memory over time"));
-        QTRY_VERIFY2(plot->accessibleDescription().contains(QStringLiteral("Used: ")) &&
-                         plot->accessibleDescription().contains(QStringLiteral("between")),
-                     qPrintable(plot->accessibleDescription()));
+        QTRY_VERIFY2_WITH_TIMEOUT(
+            plot->accessibleDescription().contains(QStringLiteral("Used: ")) &&
+                plot->accessibleDescription().contains(QStringLiteral("between")),
+            qPrintable(plot->accessibleDescription()), kPatienceMs);
     }
 
     void a_page_is_one_of_several() {

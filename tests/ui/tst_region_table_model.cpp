@@ -6,6 +6,7 @@
 #include <QTest>
 #include <map>
 
+#include "patience.h"
 #include "synthetic.h"
 #include "ui/models/export.h"
 #include "ui/models/region_columns.h"
@@ -263,7 +264,7 @@ class TestRegionTableModel : public QObject {
         store.apply(std::move(delta), 1);
         model.set_filter(filter_of("age>200ms"));
         QCOMPARE(model.rowCount(), 0);
-        QTRY_VERIFY((model.clock_tick(), model.rowCount() == 1));
+        QTRY_VERIFY_WITH_TIMEOUT((model.clock_tick(), model.rowCount() == 1), kPatienceMs);
     }
 
     void exports_are_raw_and_well_formed() {

@@ -11,6 +11,7 @@
 
 #include "find_widget.h"
 #include "fixture.h"
+#include "patience.h"
 #include "ui/dialogs/audit_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
 #include "ui/dialogs/policy_editor.h"
@@ -206,7 +207,8 @@ class TestSecurityDialogs : public QObject {
         QVERIFY(says(dialog, QStringLiteral("absolute path")));
         program->setText(QStringLiteral("/no/such/program"));
         QVERIFY(primary(dialog)->isEnabled());
-        QTRY_VERIFY(says(dialog, QStringLiteral("program /no/such/program does not exist")));
+        QTRY_VERIFY_WITH_TIMEOUT(
+            says(dialog, QStringLiteral("program /no/such/program does not exist")), kPatienceMs);
         auto* process = named<QLineEdit>(dialog, QStringLiteral("Process id"));
         process->setText(QStringLiteral("-3"));
         QVERIFY(!primary(dialog)->isEnabled());
@@ -265,10 +267,10 @@ class TestSecurityDialogs : public QObject {
         fixture.window.show_page(QStringLiteral("events"));
         auto* page = fixture.window.findChild<EventsPage*>();
         auto* model = page->findChild<EventModel*>();
-        QTRY_VERIFY(model->rowCount() > 100);
+        QTRY_VERIFY_WITH_TIMEOUT(model->rowCount() > 100, kPatienceMs);
         for (auto* tool : page->findChildren<QToolButton*>())
             if (tool->text() == QStringLiteral("Security")) tool->click();
-        QTRY_VERIFY(all_concern_security(*model));
+        QTRY_VERIFY_WITH_TIMEOUT(all_concern_security(*model), kPatienceMs);
         QVERIFY(page->findChild<QLabel*>(QStringLiteral("badge"))->isVisible());
     }
 
@@ -347,7 +349,7 @@ class TestSecurityDialogs : public QObject {
         RuleDialog rule(policy.fixture.workspace, before.rules[1], {}, {}, policy.dialog.get());
         rule.setAttribute(Qt::WA_DeleteOnClose, false);
         rule.show();
-        QTRY_VERIFY(says(rule, QStringLiteral("nobody-here'")));
+        QTRY_VERIFY_WITH_TIMEOUT(says(rule, QStringLiteral("nobody-here'")), kPatienceMs);
         keep(rule, QStringLiteral("rule-") + theme);
         auto& fixture = policy.fixture;
         RegionInfo region;

@@ -5,6 +5,7 @@
 #include <QToolButton>
 #include <QWindow>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/dialogs/acknowledge_dialog.h"
 #include "ui/dialogs/alert_rule_dialog.h"
@@ -123,7 +124,8 @@ class TestTargets : public QObject {
         fixture.select(fixture.id);
         fixture.page().set_filter_text(text_of(fixture.other));
         const auto end = text_of(fixture.id).right(8);
-        QTRY_VERIFY(says(fixture.page(), QStringLiteral("The filter hides 1 region")));
+        QTRY_VERIFY_WITH_TIMEOUT(says(fixture.page(), QStringLiteral("The filter hides 1 region")),
+                                 kPatienceMs);
         QVERIFY(says(fixture.page(), end));
         QVERIFY(says(*fixture.window.findChild<DetailsPane*>(),
                      QStringLiteral("hidden by the filter")));
@@ -300,7 +302,7 @@ class TestTargets : public QObject {
         fixture.window.show_page(QStringLiteral("dashboard"));
         QVERIFY(QTest::qWaitForWindowActive(&fixture.window));
         QTest::keyClick(fixture.window.windowHandle(), Qt::Key_P, Qt::ControlModifier);
-        QTRY_VERIFY(fixture.workspace.paused());
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.workspace.paused(), kPatienceMs);
         auto* banner = fixture.window.findChild<QFrame*>(QStringLiteral("banner"));
         fixture.world.remove(fixture.id);
         QTRY_VERIFY_WITH_TIMEOUT(
@@ -312,7 +314,8 @@ class TestTargets : public QObject {
         }
         keep(fixture.window, QStringLiteral("paused"));
         QCOMPARE(fixture.workspace.regions().size(), std::size_t{40});
-        QTRY_COMPARE(fixture.survey->surveys(), 1);  // the first one is always made
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.survey->surveys(), 1,
+                                  kPatienceMs);  // the first one is always made
         const auto surveys = fixture.survey->surveys();
         fixture.window.show_page(QStringLiteral("host"));
         QTest::qWait(50);
@@ -349,7 +352,7 @@ class TestTargets : public QObject {
         Fixture fixture(20);
         auto* banner = fixture.window.findChild<QFrame*>(QStringLiteral("banner"));
         fixture.world.silence();
-        QTRY_VERIFY(banner->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(banner->isVisible(), kPatienceMs);
         QVERIFY(says(*banner, QStringLiteral("has not responded since ")));
     }
 };

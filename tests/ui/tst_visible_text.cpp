@@ -8,6 +8,7 @@
 #include <QToolButton>
 #include <QWindow>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/dialogs/acknowledge_dialog.h"
 #include "ui/dialogs/alert_rule_dialog.h"
@@ -252,7 +253,7 @@ class TestVisibleText : public QObject {
             QVERIFY(tool);
             const bool before = tool->isChecked();
             QTest::keyClick(fixture.window.windowHandle(), key, Qt::ControlModifier);
-            QTRY_COMPARE(tool->isChecked(), !before);
+            QTRY_COMPARE_WITH_TIMEOUT(tool->isChecked(), !before, kPatienceMs);
         }
     }
 

@@ -17,6 +17,7 @@
 #include <QTimer>
 
 #include "fixture.h"
+#include "patience.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/graphs/time_plot.h"
@@ -79,14 +80,15 @@ class TestWindow : public QObject {
             const auto* area = page->findChild<QScrollArea*>({}, Qt::FindDirectChildrenOnly);
             QVERIFY(area);
             if (size.width() >= 1024)
-                QTRY_VERIFY2(
+                QTRY_VERIFY2_WITH_TIMEOUT(
                     area->horizontalScrollBar()->maximum() == 0 &&
                         // Its four parts are below each other there.
                         (name == u"performance" || area->verticalScrollBar()->maximum() == 0),
                     qPrintable(QString("%1: %2x%3 do not fit")
                                    .arg(name)
                                    .arg(area->widget()->minimumSizeHint().width())
-                                   .arg(area->widget()->minimumSizeHint().height())));
+                                   .arg(area->widget()->minimumSizeHint().height())),
+                    kPatienceMs);
         }
     }
 
@@ -208,12 +210,14 @@ class TestWindow : public QObject {
         QVERIFY(line);
         auto* badge = line->findChild<QLabel*>(QStringLiteral("badge"));
         line->set_text(filter);
-        QTRY_VERIFY(badge->isVisible() && badge->text().startsWith(QStringLiteral("filtered: ")));
+        QTRY_VERIFY_WITH_TIMEOUT(
+            badge->isVisible() && badge->text().startsWith(QStringLiteral("filtered: ")),
+            kPatienceMs);
         line->set_text(QStringLiteral("size>"));
         QVERIFY(line->findChild<QLabel*>(QStringLiteral("problem"))->isVisible());
         QTest::keyClick(line->findChild<QLineEdit*>(), Qt::Key_Escape);
         line->set_text({});
-        QTRY_VERIFY(!badge->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(!badge->isVisible(), kPatienceMs);
     }
 
     void what_is_selected_stays_selected_while_a_filter_hides_it() {
@@ -238,11 +242,11 @@ class TestWindow : public QObject {
         auto* banner = fixture.window.findChild<QFrame*>(QStringLiteral("banner"));
         QVERIFY(!banner->isVisible());
         fixture.world.silence();
-        QTRY_VERIFY(banner->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(banner->isVisible(), kPatienceMs);
         QVERIFY(fixture.workspace.regions().size() > 0);
         keep(fixture.window, QStringLiteral("banner"));
         fixture.world.revive();
-        QTRY_VERIFY(!banner->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(!banner->isVisible(), kPatienceMs);
     }
 
     void the_window_never_stalls_while_its_regions_change_data() {

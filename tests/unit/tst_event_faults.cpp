@@ -80,13 +80,13 @@ void TestEventFaults::a_locked_database_delays_events_and_loses_none() {
     QVERIFY(run(other, "BEGIN IMMEDIATE"));
     f.append(500);
     recorder.wake();
-    QTRY_VERIFY(!recorder.state().writable);
+    QTRY_VERIFY_WITH_TIMEOUT(!recorder.state().writable, kPatienceMs);
     QVERIFY(recorder.state().problem.find("locked") != std::string::npos);
     QCOMPARE(recorder.state().lag, std::uint64_t{500});
     QVERIFY(!recorder.flush(1));
     QVERIFY(run(other, "ROLLBACK"));
     QVERIFY(recorder.flush(10'000));
-    QTRY_VERIFY(recorder.state().writable);
+    QTRY_VERIFY_WITH_TIMEOUT(recorder.state().writable, kPatienceMs);
     QVERIFY(recorder.state().problem.empty());
     const auto rows = all_rows(f.path());
     QCOMPARE(account(rows, f.epoch, 510), std::string());
@@ -102,7 +102,7 @@ void TestEventFaults::a_read_only_database_delays_events_and_loses_none() {
     QCOMPARE(::chmod(f.path().c_str(), 0400), 0);
     f.append(10);
     EventRecorder recorder(f.ring, f.epoch, f.path());
-    QTRY_VERIFY(!recorder.state().problem.empty());
+    QTRY_VERIFY_WITH_TIMEOUT(!recorder.state().problem.empty(), kPatienceMs);
     QVERIFY(!recorder.state().writable);
     QVERIFY2(recorder.state().problem.find("readonly") != std::string::npos,
              recorder.state().problem.c_str());
@@ -124,7 +124,7 @@ void TestEventFaults::a_full_disk_delays_events_and_loses_none() {
     QCOMPARE(::setrlimit(RLIMIT_FSIZE, &small), 0);
     f.append(20'000);
     recorder.wake();
-    QTRY_VERIFY(!recorder.state().problem.empty());
+    QTRY_VERIFY_WITH_TIMEOUT(!recorder.state().problem.empty(), kPatienceMs);
     QVERIFY(!recorder.state().writable);
     QCOMPARE(::setrlimit(RLIMIT_FSIZE, &limit), 0);
     QVERIFY(recorder.flush(30'000));
@@ -139,7 +139,7 @@ void TestEventFaults::a_missing_directory_delays_events_and_loses_none() {
     const auto directory = f.directory() + "/state";
     EventRecorder recorder(f.ring, f.epoch, directory + "/events.db");
     f.append(10);
-    QTRY_VERIFY(!recorder.state().problem.empty());
+    QTRY_VERIFY_WITH_TIMEOUT(!recorder.state().problem.empty(), kPatienceMs);
     QVERIFY(!recorder.state().writable);
     fs::create_directory(directory);
     QVERIFY(recorder.flush(10'000));
@@ -176,7 +176,7 @@ void TestEventFaults::
     QVERIFY(fs::remove(f.path()));
     f.append(10);
     recorder.wake();
-    QTRY_COMPARE(all_rows(f.path()).size(), std::size_t{111});
+    QTRY_COMPARE_WITH_TIMEOUT(all_rows(f.path()).size(), std::size_t{111}, kPatienceMs);
     const auto rows = all_rows(f.path());
     QCOMPARE(account(rows, f.epoch, 110), std::string());
     QCOMPARE(rows[0].kind, EventKind::database_reopened);
@@ -190,7 +190,8 @@ void TestEventFaults::a_database_removed_while_nothing_happens_is_made_anew() {
     EventRecorder recorder(f.ring, f.epoch, f.path());
     QVERIFY(recorder.flush(30'000));
     QVERIFY(fs::remove(f.path()));
-    QTRY_COMPARE(all_rows(f.path(), 10'000).size(), std::size_t{2} + layout::kRingEntries);
+    QTRY_COMPARE_WITH_TIMEOUT(all_rows(f.path(), 10'000).size(),
+                              std::size_t{2} + layout::kRingEntries, kPatienceMs);
     const auto rows = all_rows(f.path(), 10'000);
     QCOMPARE(rows[1].kind, EventKind::gap);
     QCOMPARE(rows[1].ring_seq, std::uint64_t{40'000} - layout::kRingEntries);
@@ -214,7 +215,8 @@ void TestEventFaults::a_database_replaced_under_the_recorder_is_followed() {
         recorder.wake();
         // This process reads the new file while the recorder still has the old one.
         const auto head = f.ring.head();
-        QTRY_COMPARE(account(all_rows(f.path()), f.epoch, head), std::string());
+        QTRY_COMPARE_WITH_TIMEOUT(account(all_rows(f.path()), f.epoch, head), std::string(),
+                                  kPatienceMs);
         QCOMPARE(count_of(all_rows(f.path()), EventKind::database_reopened), std::size_t{1});
     }
     QCOMPARE(files_set_aside(f), 0);
@@ -228,7 +230,7 @@ void TestEventFaults::a_log_removed_under_the_recorder_costs_nothing() {
     QVERIFY(fs::remove(f.path() + "-wal"));
     f.append(50);
     recorder.wake();
-    QTRY_COMPARE(all_rows(f.path()).size(), std::size_t{101});
+    QTRY_COMPARE_WITH_TIMEOUT(all_rows(f.path()).size(), std::size_t{101}, kPatienceMs);
     QCOMPARE(account(all_rows(f.path()), f.epoch, 100), std::string());
 }
 
@@ -282,7 +284,7 @@ void TestEventFaults::a_database_of_a_newer_release_is_left_alone() {
     QVERIFY(run(open_sqlite(f.path()), "CREATE TABLE events(x); PRAGMA user_version=99"));
     f.append(1);
     EventRecorder recorder(f.ring, f.epoch, f.path());
-    QTRY_VERIFY(!recorder.state().problem.empty());
+    QTRY_VERIFY_WITH_TIMEOUT(!recorder.state().problem.empty(), kPatienceMs);
     QVERIFY2(recorder.state().problem.find("newer") != std::string::npos,
              recorder.state().problem.c_str());
     QVERIFY(!recorder.state().writable);

@@ -296,7 +296,7 @@ void TestMetrics::a_corrupt_database_is_set_aside_and_a_new_one_begun() {
     Ring ring;
     ring.add(recent(1));
     MetricsRecorder recorder(path(), ring.source());
-    QTRY_VERIFY(recorder.flush(5000));
+    QTRY_VERIFY_WITH_TIMEOUT(recorder.flush(5000), 60'000);
     QCOMPARE(recorded().size(), std::size_t{1});
     QCOMPARE(QDir(directory_->path()).entryList({"metrics.db.corrupt-*"}).size(), 1);
 }

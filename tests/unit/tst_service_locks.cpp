@@ -258,7 +258,8 @@ void ServiceLocks::a_wait_that_times_out_is_recorded() {
     QCOMPARE(lock(*bob_, *region_, kWrite, 0).state, LockState::timed_out);
     QCOMPARE(events(EventKind::lock_timed_out), 0);  // it did not wait
     const auto waiting = lock(*bob_, *region_, kWrite, 1);
-    QTRY_VERIFY((service().tick(now().micros), events(EventKind::lock_timed_out) == 1));
+    QTRY_VERIFY_WITH_TIMEOUT((service().tick(now().micros), events(EventKind::lock_timed_out) == 1),
+                             kPatienceMs);
     QCOMPARE(poll(*bob_, waiting).state, LockState::timed_out);
 }
 
