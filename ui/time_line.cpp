@@ -18,10 +18,12 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kReachSeconds = 60;         // until the first record is asked for again
-constexpr int kPage = 10;                 // steps of Page up and Page down
-constexpr int kFirstStep = 2;             // a minute
-constexpr int kWide = 760, kFirst = 150;  // pixels; the first record is named from here on
+constexpr int kReachSeconds = 60;  // until the first record is asked for again
+constexpr int kPage = 10;          // steps of Page up and Page down
+constexpr int kFirstStep = 2;      // a minute
+// Pixels: from here on there is room for the first record, and for the choice of the step.
+constexpr int kWide = 760, kMedium = 660, kFirst = 150;
+constexpr int kLeast = 480, kLeastSlider = 30;
 
 struct Step {
     const char* name;
@@ -111,7 +113,7 @@ void TimeLine::build_time() {
 void TimeLine::build_slider() {
     slider_ = new QSlider(Qt::Horizontal);
     slider_->setAccessibleName(tr("Moment that is shown"));
-    slider_->setMinimumWidth(60);
+    slider_->setMinimumWidth(kLeastSlider);
     slider_->setFocusPolicy(Qt::StrongFocus);
     connect(slider_, &QSlider::valueChanged, this, &TimeLine::slide);
 }
@@ -162,7 +164,7 @@ void TimeLine::show_state() {
     if (!typing) time_->setDateTime(local(shown));
     forward_->setEnabled(wanted.has_value());
     live_->setEnabled(wanted.has_value());
-    busy_->setVisible(travel_.searching());
+    busy_->setVisible(travel_.searching() && width() >= kMedium);
     busy_->setValue(static_cast<int>(100 * travel_.progress()));
     slider_->setAccessibleDescription(wanted ? zoned_text(shown) : tr("live"));
     set_tooltip(slider_, wanted ? zoned_text(shown) : tr("Live; drag to a recorded moment"));
@@ -186,9 +188,15 @@ void TimeLine::showEvent(QShowEvent* event) {
     travel_.ask_reach();
 }
 
+// What there is no room for is hidden, so that the window can become narrow again.
+QSize TimeLine::minimumSizeHint() const {
+    return {kLeast, QFrame::minimumSizeHint().height()};
+}
+
 void TimeLine::resizeEvent(QResizeEvent* event) {
     QFrame::resizeEvent(event);
     first_->setVisible(width() >= kWide);
+    step_->setVisible(width() >= kMedium);
 }
 
 }  // namespace snakepit::shm::ui

@@ -24,6 +24,8 @@ class TimeLine : public QFrame {
   public:
     TimeLine(Workspace& workspace, TimeTravel& travel, QWidget* parent = nullptr);
 
+    QSize minimumSizeHint() const override;
+
   protected:
     void showEvent(QShowEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;

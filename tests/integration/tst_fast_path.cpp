@@ -77,7 +77,7 @@ void FastPath::a_granted_region_is_mapped_and_unmapped_without_a_system_call() {
     // The manager, which was not asked, has counted all of it: the allocator's reference, the first
     // map, and these.
     QTRY_COMPARE_WITH_TIMEOUT(service.cli_json({"info", id}).value("access_count").toInt(),
-                              1 + 1 + kRounds, test::kPatienceMs);
+                              1 + 1 + kRounds, snakepit::shm::test::kPatienceMs);
 }
 
 int main(int argc, char** argv) {

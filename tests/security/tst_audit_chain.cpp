@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int kPatienceMs = 60'000;
+
 constexpr int kRows = 50;
 
 // What somebody does who knows how the chain is made, but has no key: row `from` and those after it

@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int kPatienceMs = 60'000;
+
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 
 Connection open_sqlite(const std::string& path) {

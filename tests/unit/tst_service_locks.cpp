@@ -11,6 +11,8 @@ using namespace snakepit::shm::test;
 
 namespace {
 
+constexpr int kPatienceMs = 60'000;
+
 constexpr auto kRead = AccessMode::read_only;
 constexpr auto kWrite = AccessMode::read_write;
 
