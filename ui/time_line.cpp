@@ -23,7 +23,7 @@ constexpr int kPage = 10;          // steps of Page up and Page down
 constexpr int kFirstStep = 2;      // a minute
 // Pixels: from here on there is room for the first record, and for the choice of the step.
 constexpr int kWide = 760, kMedium = 660, kFirst = 150;
-constexpr int kLeast = 480, kLeastSlider = 30;
+constexpr int kLeast = 420, kLeastSlider = 30;
 
 struct Step {
     const char* name;
