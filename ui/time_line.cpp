@@ -105,7 +105,7 @@ void TimeLine::build_time() {
     time_->setCalendarPopup(true);
     // Its size hint is too small for the digits of some fonts.
     time_->setMinimumWidth(time_->sizeHint().width() + time_->fontMetrics().averageCharWidth());
-    time_->setKeyboardTracking(false);  // what is being typed is no moment yet
+    time_->setKeyboardTracking(false);  // not while it is being typed
     connect(time_, &QDateTimeEdit::dateTimeChanged, this,
             [this](const QDateTime& time) { travel_.go_to({time.toMSecsSinceEpoch() * 1000}); });
 }

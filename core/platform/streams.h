@@ -38,7 +38,7 @@ class HandlePoll {
     // What ready() is asked with. A handle that is not valid, or not wanted, is never ready.
     std::size_t add_reader(const Handle& handle, bool wanted = true);
     std::size_t add_writer(const Handle& handle, bool wanted = true);
-    // -1: without a limit. False: the time is up, or a signal was handled.
+    // -1: without a limit. False: the time is up. True with nothing ready: a signal was handled.
     bool wait(int timeout_ms);
     // Also where the other end is closed or the handle has an error.
     bool ready(std::size_t entry) const { return entries_[entry].ready; }

@@ -96,8 +96,7 @@ class FarEnd {
             // Its end matters when all it wrote was read.
             poll_.add_reader(process.process(), !open || !line_.full());
         }
-        while (!poll_.wait(-1)) {
-        }
+        (void)poll_.wait(-1);
     }
 
     Status take_frames() {

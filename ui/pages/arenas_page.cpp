@@ -121,7 +121,7 @@ void ArenasPage::on_shown() {
 void ArenasPage::ask() {
     if (workspace_.past())
         return show_none(tr("Arenas are not recorded"),
-                         tr("Only the arenas of now are known: jump to live to see them."));
+                         tr("Go back to live to see the current ones."));
     if (asking_ || (workspace_.paused() && model_->rowCount() > 0)) return;
     asking_ = true;
     workspace_.ask(

@@ -59,7 +59,7 @@ void ConfigurationPage::refresh() {
     if (workspace_.past()) {
         model_->show({});
         empty_->set_text(tr("Settings are not recorded"),
-                         tr("Only the settings of now are known: jump to live to see them."));
+                         tr("Go back to live to see the current ones."));
         return show_rows();
     }
     if (!workspace_.has_configuration())

@@ -53,10 +53,10 @@ bool HandlePoll::wait(int timeout_ms) {
     polled.reserve(entries_.size());
     for (const auto& entry : entries_)
         polled.push_back({entry.handle, static_cast<short>(entry.write ? POLLOUT : POLLIN), 0});
-    const bool any = ::poll(polled.data(), polled.size(), timeout_ms) > 0;
+    const int count = ::poll(polled.data(), polled.size(), timeout_ms);
     for (std::size_t i = 0; i < polled.size(); ++i)
-        entries_[i].ready = any && polled[i].revents != 0;
-    return any;
+        entries_[i].ready = count > 0 && polled[i].revents != 0;
+    return count != 0;
 }
 
 Result<Handle> open_input(const std::string& file) {
