@@ -304,13 +304,21 @@ void Churn::everything_is_back_to_the_start() {
     QCOMPARE(status["bytes_used"].toInteger(-1), 0);
     QCOMPARE(status["bytes_reserved"].toInteger(-1), 0);
     QTRY_COMPARE_WITH_TIMEOUT(report("clients", nullptr)["total"].toInt(-1), 0, test::kPatienceMs);
-    QTRY_COMPARE_WITH_TIMEOUT(manager().descriptors, at_start_.descriptors, test::kPatienceMs);
-    QTRY_COMPARE_WITH_TIMEOUT(manager().threads, at_start_.threads, test::kPatienceMs);
-    const auto use = manager();
+    // What begins now and then is open for a moment: once as at the start is enough.
+    auto use = manager();
+    const auto as_at_the_start = [&] {
+        use = manager();
+        return use.descriptors == at_start_.descriptors && use.threads == at_start_.threads &&
+               use.mappings == at_start_.mappings;
+    };
+    const bool back = QTest::qWaitFor(as_at_the_start, test::kPatienceMs);
     qInfo("manager: mappings %d -> %d, own memory %ld -> %ld KiB, shared %ld -> %ld KiB",
           at_start_.mappings, use.mappings, at_start_.own_kib, use.own_kib, at_start_.shared_kib,
           use.shared_kib);
-    QCOMPARE(use.mappings, at_start_.mappings);
+    QVERIFY2(back, qPrintable(QString("%1 descriptors, %2 threads, %3 mappings more")
+                                  .arg(use.descriptors - at_start_.descriptors)
+                                  .arg(use.threads - at_start_.threads)
+                                  .arg(use.mappings - at_start_.mappings)));
     QVERIFY(use.own_kib <= at_start_.own_kib + kOwnKibMore);
 }
 

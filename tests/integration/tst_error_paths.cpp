@@ -24,6 +24,7 @@ struct Kind {
     const char* name;
     std::uint64_t size;
     RegionOptions options;
+    bool pooled = false;  // all that it needs may be reserved before
 };
 
 std::vector<Kind> kinds() {
@@ -34,14 +35,10 @@ std::vector<Kind> kinds() {
     encrypted.security_level = SecurityLevel::high;
     audited.audit_access = true;
     audited.placement = Placement::dedicated;
-    return {{"pooled", 100'000, {}},
-            {"pooled, large", 9 << 20, {}},
-            {"dedicated, small", 8192, dedicated},
-            {"dedicated", 5 << 20, dedicated},
-            {"without a name", 5 << 20, memfd},
-            {"durable", 5 << 20, durable},
-            {"encrypted", 2 << 20, encrypted},
-            {"audited", 2 << 20, audited}};
+    return {{"pooled", 100'000, {}, true},         {"pooled, large", 9 << 20, {}, true},
+            {"dedicated, small", 8192, dedicated}, {"dedicated", 5 << 20, dedicated},
+            {"without a name", 5 << 20, memfd},    {"durable", 5 << 20, durable},
+            {"encrypted", 2 << 20, encrypted},     {"audited", 2 << 20, audited}};
 }
 
 // Descriptors of segments that a process has.
@@ -141,6 +138,10 @@ class ErrorPaths : public QObject {
   private:
     QStringList segments() const;  // but arenas, which are kept for the next region
     bool nothing_left(const QString& what);
+    // The cleaner, which looks at what is left, may open it again at any time: once is enough.
+    bool soon_nothing_left(const QString& what) {
+        return QTest::qWaitFor([&] { return nothing_left(what); }, kPatienceMs);
+    }
 
     std::unique_ptr<Service> service_;
     std::unique_ptr<ManagerClient> client_;
@@ -205,10 +206,9 @@ void ErrorPaths::a_call_of_the_manager_that_fails_leaves_nothing() {
         const auto used = use(*client_, kind);
         if (!nth_->disarm()) break;
         qInfo("step %d: %s", step, used ? "done all the same" : told(used.error()).c_str());
-        QTRY_VERIFY2_WITH_TIMEOUT(nothing_left(QString("step %1").arg(step)), qPrintable(left_),
-                                  kPatienceMs);
+        QVERIFY2(soon_nothing_left(QString("step %1").arg(step)), qPrintable(left_));
     }
-    QVERIFY(step > 1 && step < kMostSteps);
+    QVERIFY(step < kMostSteps && (step > 1 || kind.pooled));
     // Sealing, whose every step can fail too.
     if (kind.options.security_level) return;
     for (step = 1; step < kMostSteps; ++step) {
@@ -220,8 +220,7 @@ void ErrorPaths::a_call_of_the_manager_that_fails_leaves_nothing() {
         const auto gone = client_->deallocate(*id);
         QVERIFY2(gone, gone ? "" : told(gone.error()).c_str());
         if (!failed) break;
-        QTRY_VERIFY2_WITH_TIMEOUT(nothing_left(QString("sealed at step %1").arg(step)),
-                                  qPrintable(left_), kPatienceMs);
+        QVERIFY2(soon_nothing_left(QString("sealed at step %1").arg(step)), qPrintable(left_));
     }
     QVERIFY(step < kMostSteps);
 }

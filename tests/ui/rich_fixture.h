@@ -65,7 +65,7 @@ struct RichFixture : Fixture {
         known.comment = "until tonight's release";
         Q_UNUSED(monitoring->silence(known));
         QSignalSpy changed(&current(), &CurrentAlerts::changed);
-        changed.wait(5000);
+        changed.wait(60'000);
     }
     CurrentAlerts& current() { return *window.findChild<CurrentAlerts*>(); }
     AlertsPage& alerts() {
@@ -77,7 +77,7 @@ struct RichFixture : Fixture {
         auto* page = window.findChild<HostPage*>();
         QSignalSpy surveyed(page, &HostPage::surveyed);
         window.show_page(QStringLiteral("host"));
-        surveyed.wait(5000);
+        surveyed.wait(60'000);
         return *page;
     }
 };

@@ -22,7 +22,7 @@ ArenasPage& opened(Fixture& fixture) {
     auto* page = fixture.window.findChild<ArenasPage*>();
     QSignalSpy loaded(page, &ArenasPage::loaded);
     fixture.window.show_page(QStringLiteral("arenas"));
-    loaded.wait(10'000);
+    loaded.wait(60'000);
     return *page;
 }
 

@@ -66,7 +66,7 @@ struct PolicyFixture {
         dialog->setAttribute(Qt::WA_DeleteOnClose, false);
         QSignalSpy previewed(dialog.get(), &PolicyDialog::previewed);
         dialog->show();
-        previewed.wait(3000);
+        previewed.wait(60'000);
     }
     void preview() const {
         QSignalSpy previewed(dialog.get(), &PolicyDialog::previewed);

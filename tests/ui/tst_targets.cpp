@@ -72,7 +72,7 @@ struct DialogFixture : TargetFixture {
         dialog->setAttribute(Qt::WA_DeleteOnClose, false);
         QSignalSpy observed(dialog.get(), &DeallocateDialog::observed);
         dialog->show();
-        observed.wait(5000);
+        observed.wait(60'000);
     }
     QString cell(int column) const {
         return dialog->findChild<QTableWidget*>()->item(0, column)->text();
@@ -85,7 +85,7 @@ struct DialogFixture : TargetFixture {
     bool run() const {
         QSignalSpy finished(dialog.get(), &DeallocateDialog::finished_run);
         danger()->click();
-        return finished.wait(5000);
+        return finished.wait(60'000);
     }
 
     std::unique_ptr<DeallocateDialog> dialog;

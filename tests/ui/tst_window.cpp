@@ -263,14 +263,18 @@ class TestWindow : public QObject {
         for (const auto* page : {"regions", "dashboard"}) {
             fixture.window.show_page(QString::fromLatin1(page));
             QTest::qWait(50);
-            Watchdog watchdog;
-            QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
-            connect(&fixture.workspace, &Workspace::ticked, &fixture.window,
-                    [&fixture] { fixture.window.grab(); });
-            while (ticks.count() < 8) QVERIFY(ticks.wait(60'000));
-            qInfo("%d regions, 20 %% change at a time, %s: at most %.1f ms at once", regions, page,
-                  watchdog.worst_millis());
-            if (limit > 0) QVERIFY(watchdog.worst_millis() < limit);
+            Attempts attempts(limit);
+            while (attempts.more()) {
+                Watchdog watchdog;
+                QSignalSpy ticks(&fixture.workspace, &Workspace::ticked);
+                connect(&fixture.workspace, &Workspace::ticked, &ticks,
+                        [&fixture] { fixture.window.grab(); });
+                while (ticks.count() < 8) QVERIFY(ticks.wait(60'000));
+                qInfo("%d regions, 20 %% change at a time, %s: at most %.1f ms at once", regions,
+                      page, watchdog.worst_millis());
+                attempts.took(watchdog.worst_millis());
+            }
+            QVERIFY(attempts.met());
         }
     }
 
