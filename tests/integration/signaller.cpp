@@ -41,7 +41,7 @@ std::string obey(ManagerClient& client, const std::string& line) {
 // One step of the work that is the same with threads and with events.
 class Work {
   public:
-    Work(ManagerClient& client, const QStringList& words) : client(client) {
+    Work(ManagerClient& of, const QStringList& words) : client(of) {
         seed = words.at(0).toUInt();
         owners = words.at(1).toInt();
         times = words.at(2).toInt();

@@ -29,10 +29,6 @@ std::unique_ptr<Peer> holder_of(const Situation& s, const QString& id) {
     return out;
 }
 
-RegionId parsed(const QString& id) {
-    return RegionId::parse(id.toStdString()).value_or(RegionId{});
-}
-
 void lives_and_ends(Situation& s) {
     auto owner = s.client(), other = s.client();
     const auto kept = s.region(), id = *owner->allocate(8192);

@@ -14,6 +14,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/linux/kernel_text.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -48,21 +50,6 @@ std::vector<Hierarchy> hierarchies(std::string_view membership) {
         const bool version_2 = line.starts_with("0::");
         if (version_2 || has_word(controllers, "memory"))
             out.push_back({version_2, line.substr(second + 1), {}});
-    }
-    return out;
-}
-
-// In names of /proc/self/mountinfo a space is \040.
-std::string unescaped(const std::string& name) {
-    std::string out;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        if (name[i] != '\\' || i + 3 >= name.size()) {
-            out += name[i];
-            continue;
-        }
-        out += static_cast<char>((name[i + 1] - '0') * 64 + (name[i + 2] - '0') * 8 +
-                                 (name[i + 3] - '0'));
-        i += 3;
     }
     return out;
 }

@@ -22,6 +22,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/linux/kernel_text.h"
+
 namespace snakepit::shm {
 
 namespace {
@@ -45,21 +47,6 @@ std::optional<FileSystemId> file_system_of(const Handle& file, std::uint64_t dev
 
 std::uint64_t device_of(const struct statx& info) {
     return makedev(info.stx_dev_major, info.stx_dev_minor);
-}
-
-// mountinfo writes blanks and the like as \040.
-std::string unescaped(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '\\' || i + 3 >= text.size()) {
-            out += text[i];
-            continue;
-        }
-        out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
-                                 (text[i + 3] - '0'));
-        i += 3;
-    }
-    return out;
 }
 
 struct MountPoint {

@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/linux/kernel_text.h"
 #include "survey/linux/proc_files.h"
 
 namespace snakepit::shm::survey {

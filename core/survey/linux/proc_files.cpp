@@ -102,20 +102,6 @@ std::optional<std::string> read_file_below(int root, const char* path) {
     return read_all(file);
 }
 
-std::string unescaped(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] != '\\' || at + 3 >= text.size()) {
-            out += text[at];
-            continue;
-        }
-        int value = 0;
-        for (int digit = 0; digit < 3; ++digit) value = value * 8 + (text[++at] - '0');
-        out += static_cast<char>(value);
-    }
-    return out;
-}
-
 std::string read_link(int at, const char* path) {
     std::array<char, PATH_MAX> text;
     const auto size = ::readlinkat(at, path, text.data(), text.size());

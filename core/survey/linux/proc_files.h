@@ -38,9 +38,6 @@ std::optional<std::string> read_file(int at, const char* path);
 // The same for a file below a root, with links as a process with this root would follow them.
 std::optional<std::string> read_file_below(int root, const char* path);
 
-// Of a path in a list of the kernel's, where white space is written as \040.
-std::string unescaped(std::string_view text);
-
 // The target of a link; empty if it cannot be read.
 std::string read_link(int at, const char* path);
 // Of "mnt:[4026531832]"; 0 when it cannot be read.
