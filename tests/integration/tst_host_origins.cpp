@@ -25,11 +25,15 @@ constexpr int kLoner = 70'001;        // nothing else runs as this user
 constexpr int kFirstTenant = 71'000;  // of living arrangements, each has some numbers
 constexpr int kNumbersEach = 10;
 constexpr Later kLater{.passed = 900};
-// Of the dead ones whose users are all recorded, those that are offered: 86 and more. What stays
-// has a name that a later run may look for. On a busy machine more of them were used by a process
-// that ended before it could be identified, which the evidence says.
-constexpr int kWantedPercent = 83;
-constexpr auto kGap = "The origin log does not tell who else opened it";
+// Of the dead ones with all users recorded, those that are kept: their names are such as a later
+// run may look for, and once in a while a random number looks like a date. On a busy machine more
+// were used by a process that ended before it could be identified, which the evidence says.
+constexpr int kMostKept = 12;
+constexpr auto kGap = "The origin log does not tell who";  // made it, or else opened it
+// Actors live until they have been looked at, but programs that they start may end at once: those
+// of a database server that is being set up.
+constexpr auto kMakerGap = "The origin log does not tell who made it";
+constexpr int kMostMakerGaps = 2;
 
 struct Placed {
     std::unique_ptr<ControlGroup> group;
@@ -134,10 +138,15 @@ void HostOriginsTest::cleanupTestCase() {
 
 void HostOriginsTest::makers_are_named_after_their_end() {
     const View root(*looker_, kLater);
+    int gaps = 0;
     for (const auto& dead : dead_)
         for (const auto* placed : {&dead.of_user, &dead.of_root})
             for (const auto& name : placed->actor->segments()) {
                 const auto segment = root.of(name);
+                if (evidence_of(segment).contains(kMakerGap)) {
+                    ++gaps;
+                    continue;
+                }
                 const auto creator = segment["creator"].toObject();
                 const auto said = dead.arrangement.name + (": " + evidence_of(segment));
                 QVERIFY2(creator["known_by"].toString() == "origin_log", qPrintable(said));
@@ -148,6 +157,7 @@ void HostOriginsTest::makers_are_named_after_their_end() {
                 QVERIFY2(creator["cgroup"].toString().startsWith("snakepit-test-actor-"),
                          qPrintable(said));
             }
+    QVERIFY2(gaps <= kMostMakerGaps, qPrintable(QString::number(gaps)));
 }
 
 void HostOriginsTest::the_dead_are_offered() {
@@ -166,14 +176,15 @@ void HostOriginsTest::the_dead_are_offered() {
                             qPrintable(segment["verdict"].toString()),
                             segment["confidence_if_unused"].toInt(),
                             removable ? "offered" : "kept");
-                if (!removable) std::printf("    %s\n", qPrintable(evidence_of(segment)));
+                if (!removable)
+                    std::printf("    %s: %s\n", qPrintable(name), qPrintable(evidence_of(segment)));
                 ++all;
                 offered += removable ? 1 : 0;
                 gaps += gap && !removable ? 1 : 0;
             }
     std::printf("of %d dead segments %d are offered: %d %%; of %d the log has gaps\n", all, offered,
                 offered * 100 / all, gaps);
-    QVERIFY(offered > 0 && offered * 100 >= (all - gaps) * kWantedPercent);
+    QVERIFY(offered > 0 && all - gaps - offered <= kMostKept);
 }
 
 void HostOriginsTest::nothing_young_is_offered() {
