@@ -91,6 +91,7 @@ void add_run(Command& app);
 void add_demo(Command& app);
 void add_alerts(Command& app);
 void add_metrics(Command& app);
+void add_compare(Command& app);
 void add_about(Command& app);
 void add_relay(Command& app);
 void add_completions(Command& app);

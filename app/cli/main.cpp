@@ -44,6 +44,7 @@ void add_commands(Command& app) {
     add_alerts(app);
     add_stats(app);
     add_metrics(app);
+    add_compare(app);
     add_diagnose(app);
     app.section("Host");
     add_host(app);

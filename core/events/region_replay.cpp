@@ -106,6 +106,38 @@ void owner_went(PastRegion& region, const EventRow& row) {
 
 }  // namespace
 
+RegionRow as_row(const PastRegion& region) {
+    RegionRow row;
+    row.holders = static_cast<std::uint32_t>(region.holders);
+    row.unknown = region.unknown;
+    auto& info = row.info;
+    info.id = region.id;
+    info.name = region.name;
+    info.size = region.size;
+    info.created_at = region.created_at;
+    info.owner_pid = region.owner_pid;
+    info.owner_uid = region.owner_uid;
+    info.owner_process = region.owner_process;
+    info.worker = region.worker;
+    info.cleanup_policy = region.made_as.cleanup_policy;
+    info.owner_end = region.made_as.owner_end;
+    info.security_level = region.made_as.security_level;
+    info.access_mode = region.made_as.access_mode;
+    info.permissions = region.made_as.permissions;
+    info.durable = region.durable;
+    info.state = region.state;
+    info.sealed = region.sealed;
+    info.inconsistent = region.inconsistent;
+    info.has_policy = region.has_policy;
+    info.reference_count = region.references;
+    info.holder_count = region.holders;
+    for (const auto& holder : region.named)
+        info.references.push_back(
+            {holder.pid, holder.process, holder.count, true,
+             holder.read_only ? AccessMode::read_only : AccessMode::read_write, holder.worker});
+    return row;
+}
+
 const std::vector<EventKind>& RegionReplay::kinds() {
     static const std::vector<EventKind> all{EventKind::manager_started,
                                             EventKind::manager_stopped,

@@ -45,6 +45,9 @@ struct PastRegion {
     Timestamp changed_at;       // its time
 };
 
+// As the registry would list it, without a slot; what no event tells is in `unknown`.
+RegionRow as_row(const PastRegion& region);
+
 // One connected program at one moment.
 struct PastProgram {
     std::int64_t pid = 0;

@@ -133,46 +133,25 @@ RegistryDelta PastRows::leave(std::vector<RegionRow> rows) const {
 }
 
 RegionRow PastRows::row_of(const PastRegion& region, const RegionKey& key) const {
-    RegionRow row;
+    auto row = as_row(region);
     row.slot = key.slot;
     row.generation = key.generation;
-    row.holders = static_cast<std::uint32_t>(region.holders);
-    row.unknown = region.unknown;
-    auto& info = row.info;
+    const auto place = place_.find(region.id);
+    if (place == place_.end()) return row;
     // What does not change while a region exists.
-    if (const auto place = place_.find(region.id); place != place_.end()) {
-        info = (*present_)[place->second];
-        row.unknown &= kPartState | kPartReferences | kPartUse;
-    } else {
-        info.id = region.id;
-        info.name = region.name;
-        info.size = region.size;
-        info.created_at = region.created_at;
-        info.owner_pid = region.owner_pid;
-        info.owner_uid = region.owner_uid;
-        info.owner_process = region.owner_process;
-        info.worker = region.worker;
-        info.cleanup_policy = region.made_as.cleanup_policy;
-        info.owner_end = region.made_as.owner_end;
-        info.security_level = region.made_as.security_level;
-        info.access_mode = region.made_as.access_mode;
-        info.permissions = region.made_as.permissions;
-        info.durable = region.durable;
-    }
-    info.state = region.state;
-    info.sealed = region.sealed;
-    info.inconsistent = region.inconsistent;
-    info.has_policy = region.has_policy;
-    info.reference_count = region.references;
-    info.holder_count = region.holders;
+    auto info = (*present_)[place->second];
+    info.state = row.info.state;
+    info.sealed = row.info.sealed;
+    info.inconsistent = row.info.inconsistent;
+    info.has_policy = row.info.has_policy;
+    info.reference_count = row.info.reference_count;
+    info.holder_count = row.info.holder_count;
+    info.references = std::move(row.info.references);
     info.last_accessed = {};
     info.access_count = 0;
     info.quarantined_until = {};
-    info.references.clear();
-    for (const auto& holder : region.named)
-        info.references.push_back(
-            {holder.pid, holder.process, holder.count, true,
-             holder.read_only ? AccessMode::read_only : AccessMode::read_write, holder.worker});
+    row.info = std::move(info);
+    row.unknown &= kPartState | kPartReferences | kPartUse;
     return row;
 }
 
