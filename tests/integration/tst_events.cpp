@@ -102,6 +102,12 @@ class Events : public QObject {
         }
         return std::nullopt;
     }
+    // Nothing comes. A look at what may have been missed can wake once without an event.
+    static bool idle(ManagerClient& client, int descriptor) {
+        if (!readable(descriptor, 300)) return true;
+        const auto got = client.next_event();
+        return got && !*got && !readable(descriptor, 300);
+    }
     // No event is there, and none comes.
     bool quiet(ManagerClient& client) {
         const auto came = event(client, 400);
@@ -144,7 +150,7 @@ void Events::what_is_decided_makes_the_descriptor_readable() {
     const auto wait = client_->wait_begin(id, 0);
     QVERIFY(lock && wait && *lock != *wait);
     QVERIFY(quiet(*client_));
-    QVERIFY(!readable(descriptor, 300));
+    QVERIFY(idle(*client_, descriptor));
     QVERIFY(other->notify(id));
     const auto signalled = event(*client_);
     QVERIFY(signalled && signalled->kind == ClientEvent::Kind::signal);
@@ -159,7 +165,7 @@ void Events::what_is_decided_makes_the_descriptor_readable() {
     QVERIFY(client_->unlock(locked, granted->granted->token));
     QCOMPARE(code(client_->lock_wait(*lock, 0)), ErrorCode::not_held);  // used up
     QVERIFY(quiet(*client_));
-    QVERIFY(!readable(descriptor, 300));
+    QVERIFY(idle(*client_, descriptor));
 }
 
 void Events::a_lock_that_is_free_is_an_event_at_once() {
@@ -195,7 +201,7 @@ void Events::the_descriptor_stays_readable_until_all_is_taken() {
         if (*got) QCOMPARE(tickets.erase((*got)->ticket), 1U);
     }
     QVERIFY(quiet(*client_));
-    QVERIFY(!readable(descriptor, 300));
+    QVERIFY(idle(*client_, descriptor));
 }
 
 void Events::tickets_end_with_their_region_and_can_be_cancelled() {

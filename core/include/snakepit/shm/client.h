@@ -415,9 +415,10 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return now;
     }
-    // The counter, to be passed to wait().
-    Result<std::uint64_t> counter(const std::string& id) const {
-        return wait(id, ~std::uint64_t{0}, std::chrono::milliseconds(0));
+    // The counter, to be passed to wait(). `timeout` is for the manager, if it has to be asked.
+    Result<std::uint64_t> counter(
+        const std::string& id, std::chrono::milliseconds timeout = std::chrono::seconds(10)) const {
+        return wait(id, ~std::uint64_t{0}, timeout);  // no counter is that
     }
     // A wait without a thread; see snakepit_shm_wait_begin. Returns a ticket.
     Result<std::uint64_t> wait_begin(const std::string& id, std::uint64_t since) const {
