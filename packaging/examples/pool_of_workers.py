@@ -239,22 +239,34 @@ class Pool:
         self.inconsistent += inconsistent
 
     def run(self):
-        """True when all frames were done; False when nothing happened for `stuck_after` seconds."""
+        """True when all frames were done; False when no frame was done for `stuck_after` seconds, and no worker ran."""
         for _ in range(self.options.workers):
             self.start_worker()
-        moved = time.monotonic()
+        moved, used = time.monotonic(), self.processor_time()
         while self.done < self.options.frames or self.killed < self.options.kills:
             for pipe in list(self.workers):
                 self.give(pipe)
             for pipe in connection.wait(list(self.workers), self.options.stuck_after):
                 try:
                     self.finished(pipe)
-                    moved = time.monotonic()
+                    moved, used = time.monotonic(), self.processor_time()
                 except (EOFError, OSError):
                     self.died(pipe)
             if time.monotonic() - moved > self.options.stuck_after:
-                return False
+                before, used = used, self.processor_time()
+                if used == before:
+                    return False
+                moved = time.monotonic()  # a busy machine
         return True
+
+    def processor_time(self):
+        """Returns the processor time of each worker in clock ticks."""
+        ticks = {}
+        for process, *_ in self.workers.values():
+            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/stat") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+                ticks[process.pid] = int(fields[11]) + int(fields[12])  # utime and stime of proc(5)
+        return ticks
 
     def end(self):
         self.killer.kill()
@@ -291,7 +303,7 @@ def main():
     parser.add_argument("--seeds", default="1,2,3", help="one run for each (default: 1,2,3)")
     parser.add_argument("--start", choices=("fork", "spawn", "forkserver"), default="fork", help="how processes start")
     parser.add_argument("--stuck-after", type=float, default=10, metavar="SECONDS",
-                        help="end a run in which no frame is done for this long (default: 10)")
+                        help="end a run in which no frame is done, and no worker runs, for this long (default: 10)")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ours = True
