@@ -16,6 +16,7 @@
 
 #include "ui/alert_notifier.h"
 #include "ui/dialogs/command_palette.h"
+#include "ui/dialogs/compare_dialog.h"
 #include "ui/dialogs/handover_dialog.h"
 #include "ui/icons.h"
 #include "ui/models/current_alerts.h"
@@ -184,6 +185,7 @@ QWidget* MainWindow::build_sidebar() {
     tools_ = new QHBoxLayout;
     tools_->addWidget(build_pause());
     tools_->addWidget(theme_ = theme);
+    tools_->addWidget(build_compare());
     tools_->addWidget(build_palette());
     tools_->addWidget(build_notifications());
     tools_->addStretch();
@@ -228,6 +230,14 @@ QToolButton* MainWindow::build_pause() {
     pause_->setEnabled(!workspace_.bundle());
     connect(pause_, &QToolButton::toggled, &workspace_, &Workspace::set_paused);
     return pause_;
+}
+
+QToolButton* MainWindow::build_compare() {
+    auto* compare =
+        make_tool(u"compare"_s, tr("Compare two moments or bundles"), u"Ctrl+Shift+D"_s);
+    connect(compare, &QToolButton::clicked, this,
+            [this] { (new CompareDialog(workspace_, travel_->wanted(), this))->open(); });
+    return compare;
 }
 
 QToolButton* MainWindow::build_palette() {

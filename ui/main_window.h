@@ -50,6 +50,7 @@ class MainWindow : public QMainWindow {
     QWidget* build_sidebar();
     QWidget* build_notifications();
     QToolButton* build_pause();
+    QToolButton* build_compare();
     QToolButton* build_palette();
     void build_status_bar();
     void fold_sidebar(bool folded);

@@ -100,6 +100,15 @@ BundleLabel label_of(const BundleReader& bundle) {
     return {to_qstring(name), to_qstring(manifest.host), manifest.created_at};
 }
 
+Result<std::vector<RegionRow>> regions_of_bundle(const std::string& file) {
+    SHM_ASSIGN(const auto bundle, BundleReader::open(file));
+    if (bundle.registry().empty())
+        return fail(ErrorCode::not_supported, fmt::format("bundle {} has no registry", file),
+                    "choose one that was written while there was one");
+    SHM_ASSIGN(auto registry, RegistryReader::open(bundle.registry()));
+    return registry.poll().changed;
+}
+
 Workspace::Parts bundle_parts(BundleReader& bundle) {
     const auto label = label_of(bundle);
     Workspace::Parts parts;
@@ -111,6 +120,7 @@ Workspace::Parts bundle_parts(BundleReader& bundle) {
     parts.host = std::make_shared<BundleSurvey>(label, bundle);
     if (!bundle.metrics().empty())
         parts.history = std::make_shared<RecordedMetrics>(bundle.metrics());
+    parts.bundle_reader = regions_of_bundle;
     parts.bundle = label;
     return parts;
 }

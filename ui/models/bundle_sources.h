@@ -107,6 +107,9 @@ class BundleHost : public ManagerHost {
     BundleRefusal refusal_;
 };
 
+// As BundleRegionsReader.
+Result<std::vector<RegionRow>> regions_of_bundle(const std::string& file);
+
 BundleLabel label_of(const BundleReader& bundle);
 // `bundle` outlives the workspace.
 Workspace::Parts bundle_parts(BundleReader& bundle);

@@ -3,6 +3,7 @@
 
 #include "host_history/history_schema.h"
 #include "platform/process.h"
+#include "ui/models/bundle_sources.h"
 #include "ui/models/live_audit.h"
 #include "ui/models/live_configuration.h"
 #include "ui/models/live_monitoring.h"
@@ -141,6 +142,7 @@ Workspace::Parts live_parts(const InstancePaths& paths) {
     parts.host = std::make_shared<LiveSurvey>(host_history_db(paths));
     parts.audit = std::make_shared<LiveAudit>(paths);
     parts.history = std::make_shared<RecordedMetrics>(paths.metrics_db());
+    parts.bundle_reader = regions_of_bundle;
     return parts;
 }
 

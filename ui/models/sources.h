@@ -166,6 +166,9 @@ class HistoryPort {
         std::size_t max_points) = 0;
 };
 
+// The regions of a bundle's file. Any thread.
+using BundleRegionsReader = std::function<Result<std::vector<RegionRow>>(const std::string& file)>;
+
 using EventSourceFactory = std::function<std::unique_ptr<EventSource>()>;
 
 }  // namespace snakepit::shm::ui

@@ -57,6 +57,7 @@ class Workspace : public QObject {
         std::shared_ptr<HostPort> host;                    // null: the host cannot be surveyed
         std::shared_ptr<ConfigurationPort> configuration;  // null: there is none to be shown
         std::shared_ptr<HistoryPort> history;              // null: no metrics were recorded
+        BundleRegionsReader bundle_reader;                 // of other bundles
         std::optional<BundleLabel> bundle;  // the world is one, as it was, and stays so
     };
     Workspace(QString instance, Parts parts, QObject* parent = nullptr);
@@ -113,6 +114,7 @@ class Workspace : public QObject {
     std::uint64_t events_lost() const { return events_lost_; }
     const TimingHistory& timings() const { return timings_; }
     std::unique_ptr<EventSource> event_source() const { return parts_.events(); }
+    const BundleRegionsReader& bundle_reader() const { return parts_.bundle_reader; }
 
     // Asks or acts on a worker thread; `done` is not called once `context` is gone.
     template <typename Job, typename Done>

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What differs between two captures, as tables.
+#pragma once
+
+#include "events/region_comparison.h"
+#include "ui/models/keyed_table.h"
+
+namespace snakepit::shm::ui {
+
+struct DifferenceRow {
+    RegionDifference difference;
+    QString differences;  // in words
+};
+
+// One row for each region that differs: those that are gone, were added, replaced, changed.
+class DifferenceModel : public KeyedTable<DifferenceRow, RegionId> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show_differences(const RegionComparison& comparison);
+
+  protected:
+    std::span<const Column<DifferenceRow>> columns() const override;
+    RegionId key(const DifferenceRow& row) const override { return row.difference.region().id; }
+    int compare_rows(const DifferenceRow& a, const DifferenceRow& b) const override;
+};
+
+struct TotalRow {
+    ComparedTotal total;
+    QString label;  // of a user: the name
+};
+
+// One row for each program, worker or user; what grew most comes first.
+class ComparedTotalModel : public KeyedTable<TotalRow, std::string> {
+  public:
+    using KeyedTable::KeyedTable;
+    void show_totals(const RegionComparison& comparison, ComparedBy by);
+
+  protected:
+    std::span<const Column<TotalRow>> columns() const override;
+    std::string key(const TotalRow& row) const override { return row.total.name; }
+    int compare_rows(const TotalRow& a, const TotalRow& b) const override;
+};
+
+// "+12 MiB", "-4 KiB", "0".
+QString growth_text(std::int64_t bytes);
+
+}  // namespace snakepit::shm::ui
