@@ -263,7 +263,7 @@ void BadInput::a_thousand_clients_are_served() {
     }
     QCOMPARE(client_->info(*id)->reference_count, 1001U);
     clients.clear();
-    QTRY_COMPARE_WITH_TIMEOUT(client_->info(*id)->reference_count, 1U, 5000);
+    QTRY_COMPARE_WITH_TIMEOUT(client_->info(*id)->reference_count, 1U, test::kPatienceMs);
 }
 
 void BadInput::a_small_file_system_refuses_and_keeps_nothing() {

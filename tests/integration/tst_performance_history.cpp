@@ -142,7 +142,7 @@ void PerformanceHistory::work_that_was_done_is_in_samples_and_stats() {
 
 void PerformanceHistory::a_manager_that_was_killed_leaves_a_history_without_a_hole() {
     QVERIFY(service_->cli({"allocate", "64KiB"}).status == 0);
-    QTRY_VERIFY_WITH_TIMEOUT(registry().samples(0).size() >= 4, 10'000);
+    QTRY_VERIFY_WITH_TIMEOUT(registry().samples(0).size() >= 4, test::kPatienceMs);
     QCOMPARE(service_->kill(), -SIGKILL);
     const auto left = registry().samples(0);
     QVERIFY(service_->start());
@@ -153,7 +153,7 @@ void PerformanceHistory::a_manager_that_was_killed_leaves_a_history_without_a_ho
     };
     for (const auto& sample : left) QTRY_VERIFY_WITH_TIMEOUT(there({sample.time}), kBatchMs);
     // And goes on with what the next one samples.
-    QTRY_VERIFY_WITH_TIMEOUT(last_sample().seq > left.back().seq + 1, 10'000);
+    QTRY_VERIFY_WITH_TIMEOUT(last_sample().seq > left.back().seq + 1, test::kPatienceMs);
     const auto next = last_sample();
     QTRY_VERIFY_WITH_TIMEOUT(there({next.time}), kBatchMs);
     const auto shown = service_->cli({"stats", "--history", "regions", "--since", "10m", "--json"});

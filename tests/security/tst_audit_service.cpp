@@ -218,7 +218,7 @@ void TestAuditService::old_events_go_and_the_rest_is_still_proven() {
     QVERIFY(service.start());
     QCOMPARE(service.cli({"allocate", "4096", "--count", "3000"}).status, 0);
     QTRY_VERIFY_WITH_TIMEOUT(
-        service.cli_json({"audit", "verify"})["removed_up_to"].toInteger() > 1000, 30'000);
+        service.cli_json({"audit", "verify"})["removed_up_to"].toInteger() > 1000, kPatienceMs);
     const auto verdict = service.cli({"audit", "verify", "--json"});
     QVERIFY2(verdict.status == 0, qPrintable(verdict.out));
     // It is recorded with the events that come next.

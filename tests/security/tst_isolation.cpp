@@ -121,11 +121,12 @@ class Isolation : public QObject {
         return Program(person, program(), words, environment()).wait(input);
     }
     QString make(const QStringList& words, const QByteArray& text) {
-        const auto id = cli(kOwner, QStringList{"allocate", "64KiB", "--json"} + words)
-                            .json()
-                            .value("id")
-                            .toString();
-        return cli(kOwner, {"write", id}, text).status == 0 ? id : QString();
+        const auto made = cli(kOwner, QStringList{"allocate", "64KiB", "--json"} + words);
+        const auto id = made.json().value("id").toString();
+        const auto written = cli(kOwner, {"write", id}, text);
+        if (written.status == 0) return id;
+        qWarning("%s%s", qPrintable(made.err), qPrintable(written.err));
+        return {};
     }
     Finished intrude(const Person& person, const QStringList& regions) {
         const QStringList words{"intruder",

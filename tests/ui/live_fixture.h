@@ -20,7 +20,7 @@
 
 namespace snakepit::shm::ui {
 
-inline constexpr int kPatience = 15'000;  // ms; for what takes a heartbeat, or a program's end
+inline constexpr int kPatience = 60'000;  // ms; for what takes a heartbeat, or a program's end
 
 inline InstancePaths paths_of(const test::Service& service) {
     service.host().use_in_this_process(service.instance());

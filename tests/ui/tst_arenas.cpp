@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Arenas: what is in them, where, and defragmentation.
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/models/arena_model.h"
 #include "ui/pages/arena_map.h"
@@ -115,7 +116,7 @@ class TestArenas : public QObject {
         auto* run = button(page, QStringLiteral("Defragment"));
         QVERIFY(run && run->toolTip().contains(QStringLiteral("snakepit-shm defragment")));
         run->click();
-        QTRY_VERIFY_WITH_TIMEOUT(says(page, QStringLiteral("Moved 3 regions")), 10'000);
+        QTRY_VERIFY_WITH_TIMEOUT(says(page, QStringLiteral("Moved 3 regions")), kPatienceMs);
         QVERIFY(says(page, QStringLiteral("Released 2 arenas")));
         QVERIFY(says(page, QStringLiteral("1 region is in use")));
         QCOMPARE(fixture.manager->defragmentations, 1);

@@ -24,7 +24,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kPatience = 15'000;  // ms
+constexpr int kPatience = 60'000;  // ms
 
 // All changes are refused in the same words.
 template <typename Answer>

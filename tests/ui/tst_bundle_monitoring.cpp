@@ -28,7 +28,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kPatience = 15'000;  // ms
+constexpr int kPatience = 60'000;  // ms
 
 // A System V segment that nobody uses; its number is what programs find it by.
 class Segment {

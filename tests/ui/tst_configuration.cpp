@@ -166,14 +166,14 @@ class TestConfiguration : public QObject {
         keep(*dialog, QStringLiteral("setting"));
         run->click();
         QTRY_COMPARE_WITH_TIMEOUT(settings.cell(QStringLiteral("max_regions"), kSettingOrigin),
-                                  QStringLiteral("file"), 10'000);
+                                  QStringLiteral("file"), kPatienceMs);
         QCOMPARE(Config::load(settings.file)->max_regions, 2500U);
         QVERIFY(says(settings.page, QStringLiteral("in effect")));
         keep(settings.page, QStringLiteral("settings"));
         auto* undo = button(settings.page, QStringLiteral("Undo"));
         QVERIFY(undo);
         undo->click();
-        QTRY_COMPARE_WITH_TIMEOUT(Config::load(settings.file)->max_regions, 1000U, 10'000);
+        QTRY_COMPARE_WITH_TIMEOUT(Config::load(settings.file)->max_regions, 1000U, kPatienceMs);
         QTRY_VERIFY_WITH_TIMEOUT(!undo->isVisible(), kPatienceMs);
     }
 
@@ -258,7 +258,7 @@ class TestConfiguration : public QObject {
         QVERIFY(says(*dialog, QStringLiteral("when the manager starts next")));
         button(*dialog, QStringLiteral("Change"))->click();
         QTRY_COMPARE_WITH_TIMEOUT(settings.cell(QStringLiteral("socket_mode"), kSettingOrigin),
-                                  QStringLiteral("file"), 10'000);
+                                  QStringLiteral("file"), kPatienceMs);
         QCOMPARE(Config::load(settings.file)->socket_mode, std::string("0660"));
         QVERIFY(says(settings.page, QStringLiteral("starts next")));
     }

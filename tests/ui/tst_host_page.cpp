@@ -3,6 +3,7 @@
 #include <QTableWidget>
 #include <QTemporaryDir>
 
+#include "patience.h"
 #include "rich_fixture.h"
 #include "ui/dialogs/host_clean_dialog.h"
 #include "ui/graphs/host_graph.h"
@@ -73,7 +74,7 @@ class TestHostPage : public QObject {
         RichFixture fixture;
         fixture.host();
         QCOMPARE(fixture.survey->surveys(), 1);
-        QTRY_COMPARE_WITH_TIMEOUT(fixture.survey->surveys(), 2, 9000);
+        QTRY_COMPARE_WITH_TIMEOUT(fixture.survey->surveys(), 2, kPatienceMs);
         fixture.window.show_page(QStringLiteral("memory"));
         QTest::qWait(6500);
         QVERIFY(fixture.survey->surveys() <= 2);
@@ -98,7 +99,7 @@ class TestHostPage : public QObject {
         auto& page = fixture.host();
         auto* graph = page.findChild<HostGraph*>();
         QVERIFY(graph);
-        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().lines(), 2, 9000);
+        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().lines(), 2, kPatienceMs);
         QCOMPARE(graph->plot().graph(0)->name(), QStringLiteral("python3"));
         QCOMPARE(graph->plot().graph(1)->name(), QStringLiteral("others"));
         QVERIFY(graph->plot().graph(0)->dataCount() > 1000);
@@ -107,7 +108,8 @@ class TestHostPage : public QObject {
         QVERIFY(by);
         by->choose(1);
         Q_EMIT by->chosen(1);
-        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().graph(0)->name(), QStringLiteral("someone"), 9000);
+        QTRY_COMPARE_WITH_TIMEOUT(graph->plot().graph(0)->name(), QStringLiteral("someone"),
+                                  kPatienceMs);
         // Time that was not recorded is a gap.
         HostSeries gap{"x", {{{1'000'000}, 60, 5, 0}, {{3'600'000'000}, 60, 7, 0}}};
         graph->show_series({gap}, 3700);

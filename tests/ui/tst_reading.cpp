@@ -190,7 +190,7 @@ class TestReading : public QObject {
                 if (table.model()->index(row, 0).data(kNewRole).toBool()) return row;
             return -1;
         };
-        QTRY_VERIFY_WITH_TIMEOUT(is_new() >= 0, 30000);
+        QTRY_VERIFY_WITH_TIMEOUT(is_new() >= 0, kPatienceMs);
         table.scrollTo(table.model()->index(is_new(), kColumnId));
         const auto picture = table.viewport()->grab().toImage();
         const int row = is_new();

@@ -157,7 +157,7 @@ class TestTargets : public QObject {
         fixture.select(fixture.id);
         fixture.page().set_filter_text(text_of(fixture.other));
         fixture.world.remove(fixture.id);
-        QTRY_VERIFY_WITH_TIMEOUT(fixture.workspace.selection().empty(), 20000);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.workspace.selection().empty(), kPatienceMs);
         QVERIFY(!button(fixture.page(), QStringLiteral("Deallocate…"))->isEnabled());
     }
 
@@ -166,7 +166,8 @@ class TestTargets : public QObject {
         QCOMPARE(fixture.cell(kHeldBy), QStringLiteral("none"));
         QCOMPARE(fixture.cell(kPlan), QStringLiteral("freed immediately"));
         fixture.hold(fixture.id, {held_by(900, "late")});
-        QTRY_VERIFY_WITH_TIMEOUT(fixture.cell(kHeldBy).contains(QStringLiteral("late 900")), 20000);
+        QTRY_VERIFY_WITH_TIMEOUT(fixture.cell(kHeldBy).contains(QStringLiteral("late 900")),
+                                 kPatienceMs);
         QVERIFY(fixture.cell(kPlan).contains(QStringLiteral("withdrawn")));
         QVERIFY(says(*fixture.dialog, QStringLiteral("Other programs hold 1 region now")));
     }
@@ -345,7 +346,7 @@ class TestTargets : public QObject {
                        return entry && entry->row.generation == row.generation;
                    });
         };
-        QTRY_VERIFY_WITH_TIMEOUT(same(), 20000);
+        QTRY_VERIFY_WITH_TIMEOUT(same(), kPatienceMs);
     }
 
     void a_manager_that_is_silent_says_since_when() {
