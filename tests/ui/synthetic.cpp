@@ -380,6 +380,27 @@ Result<bool> SyntheticManager::deallocate(const RegionId& id, bool force) {
     return true;
 }
 
+Result<std::unique_ptr<ByteSource>> SyntheticManager::bytes_of(const RegionId& id) {
+    class Bytes : public ByteSource {
+      public:
+        Bytes(SyntheticManager& manager, const RegionId& region) : manager_(manager), id_(region) {}
+        Result<std::string> read(std::uint64_t offset, std::size_t size) override {
+            const std::lock_guard lock(manager_.contents_mutex);
+            const auto found = manager_.contents.find(id_);
+            if (found == manager_.contents.end())
+                return fail(ErrorCode::permission_denied, "the region's policy does not allow it",
+                            "ask its owner");
+            return offset < found->second.size() ? found->second.substr(offset, size)
+                                                 : std::string();
+        }
+
+      private:
+        SyntheticManager& manager_;
+        RegionId id_;
+    };
+    return std::make_unique<Bytes>(*this, id);
+}
+
 Result<std::string> SyntheticManager::restore(const RegionId& id) {
     SHM_ASSIGN(const auto known, info(id));
     if (known.state != RegionState::quarantined)

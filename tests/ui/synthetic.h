@@ -91,6 +91,7 @@ class SyntheticManager : public ManagerPort {
     std::int64_t start_time_of(std::int64_t pid) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
+    Result<std::unique_ptr<ByteSource>> bytes_of(const RegionId& id) override;
     Result<std::string> restore(const RegionId& id) override;
     Result<PolicyReport> policy(const RegionId& id) override;
     Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;
@@ -109,6 +110,10 @@ class SyntheticManager : public ManagerPort {
     // What is answered.
     Result<ArenaReport> arena_report = ArenaReport{};
     Result<DefragmentResult> defragmented = DefragmentResult{};
+    // Of each region; read on a worker thread, so it is changed between looks. Others cannot be
+    // mapped.
+    std::map<RegionId, std::string> contents;
+    std::mutex contents_mutex;
     // What was set; what is here to begin with was set before.
     std::map<RegionId, Policy> policies;
     std::optional<Error> refusal;                      // of the next policy that is set

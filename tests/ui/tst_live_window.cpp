@@ -48,6 +48,7 @@ class TestLiveWindow : public QObject {
 
     void a_region_names_the_programs_that_hold_it_until_they_are_killed();
     void a_manager_killed_and_started_again_loses_nothing_that_was_shown();
+    void the_bytes_of_a_region_are_what_a_program_wrote();
     void what_a_cleanup_promises_is_what_it_removes();
     void a_region_that_is_held_is_withdrawn_when_deallocated();
     void a_manager_started_in_the_window_is_handed_over_when_it_closes();
@@ -130,6 +131,32 @@ void TestLiveWindow::a_manager_killed_and_started_again_loses_nothing_that_was_s
     const bool fell = QTest::qWaitFor([&] { return fixture.held_by_only(*owner); }, kPatience);
     QVERIFY2(fell, qPrintable(fixture.cell(0, kColumnHeldBy)));
     QCOMPARE(fixture.cell(0, kColumnReferences), QString::number(alone));
+}
+
+void TestLiveWindow::the_bytes_of_a_region_are_what_a_program_wrote() {
+    Service service;
+    QVERIFY(service.start());
+    service.host().use_in_this_process(service.instance());
+    const auto client = ManagerClient::connect({.timeout_ms = kPatience});
+    QVERIFY(client);
+    LiveManager manager(service.instance().toStdString());
+    for (const auto level : {SecurityLevel::standard, SecurityLevel::high}) {
+        RegionOptions options;
+        options.security_level = level;
+        const auto id = (*client)->allocate(10'000, options);
+        QVERIFY2(id, id ? "" : id.error().sentence().c_str());
+        const std::string text = "written by a program";
+        const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+        QVERIFY((*client)->write(*id, 9'000, {bytes, text.size()}));
+        const auto before = (*client)->info(*id)->reference_count;
+        const auto source = manager.bytes_of(*id);
+        QVERIFY(source);
+        QCOMPARE((*source)->read(9'000, text.size()).value(), text);
+        QCOMPARE((*source)->read(9'990, 100).value().size(), std::size_t{10});  // to its end
+        QCOMPARE((*source)->read(10'000, 1).value(), std::string());
+        QCOMPARE((*client)->info(*id)->reference_count, before);
+    }
+    QVERIFY(!manager.bytes_of(RegionId{1, 2}));
 }
 
 void TestLiveWindow::what_a_cleanup_promises_is_what_it_removes() {

@@ -45,6 +45,9 @@ class BundleManager : public ManagerPort {
     std::int64_t start_time_of(std::int64_t) override { return 0; }
     Result<CleanupResult> cleanup(const CleanupRequest&) override { return refusal_.refuse(); }
     Result<bool> deallocate(const RegionId&, bool) override { return refusal_.refuse(); }
+    Result<std::unique_ptr<ByteSource>> bytes_of(const RegionId&) override {
+        return refusal_.refuse();
+    }
     Result<std::string> restore(const RegionId&) override { return refusal_.refuse(); }
     Result<PolicyReport> policy(const RegionId& id) override;
     Result<PolicyReport> set_policy(const RegionId&, const Policy&) override {

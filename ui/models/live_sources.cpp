@@ -5,6 +5,7 @@
 #include "platform/process.h"
 #include "ui/models/bundle_sources.h"
 #include "ui/models/live_audit.h"
+#include "ui/models/live_bytes.h"
 #include "ui/models/live_configuration.h"
 #include "ui/models/live_monitoring.h"
 #include "ui/models/live_survey.h"
@@ -93,6 +94,10 @@ Result<CleanupResult> LiveManager::cleanup(const CleanupRequest& request) {
 Result<bool> LiveManager::deallocate(const RegionId& id, bool force) {
     SHM_ASSIGN(const auto manager, client());
     return manager->deallocate(id, force);
+}
+
+Result<std::unique_ptr<ByteSource>> LiveManager::bytes_of(const RegionId& id) {
+    return LiveBytes::open(instance_, id);
 }
 
 Result<std::string> LiveManager::restore(const RegionId& id) {

@@ -46,6 +46,7 @@ class LiveManager : public ManagerPort {
     std::int64_t start_time_of(std::int64_t pid) override;
     Result<CleanupResult> cleanup(const CleanupRequest& request) override;
     Result<bool> deallocate(const RegionId& id, bool force) override;
+    Result<std::unique_ptr<ByteSource>> bytes_of(const RegionId& id) override;
     Result<std::string> restore(const RegionId& id) override;
     Result<PolicyReport> policy(const RegionId& id) override;
     Result<PolicyReport> set_policy(const RegionId& id, const Policy& policy) override;

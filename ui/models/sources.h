@@ -57,6 +57,15 @@ class EventSource {
     virtual void interrupt() = 0;  // any thread
 };
 
+// The bytes of one region. It is mapped only while they are copied. One thread at a time.
+class ByteSource {
+  public:
+    virtual ~ByteSource() = default;
+    // From `offset` on, at most `size`; fewer at the end of the region. Decrypted, where the region
+    // is encrypted.
+    virtual Result<std::string> read(std::uint64_t offset, std::size_t size) = 0;
+};
+
 // Called from several worker threads at once.
 class ManagerPort {
   public:
@@ -67,6 +76,9 @@ class ManagerPort {
     virtual Result<CleanupResult> cleanup(const CleanupRequest& request) = 0;
     // True: the memory is freed; false: it is freed with the last reference.
     virtual Result<bool> deallocate(const RegionId& id, bool force) = 0;
+    // As a program that is connected for as long as it is kept; of an audited region each read is
+    // recorded.
+    virtual Result<std::unique_ptr<ByteSource>> bytes_of(const RegionId& id) = 0;
     // Takes a region out of quarantine; the answer says what becomes of it next.
     virtual Result<std::string> restore(const RegionId& id) = 0;
     // The region's policy with all it takes to decide about it here.

@@ -93,6 +93,7 @@ class Workspace : public QObject {
     // The regions that exist now, whatever is shown.
     std::shared_ptr<const std::vector<RegionInfo>> present() const;
     std::shared_ptr<HistoryPort> history_port() const { return parts_.history; }
+    std::shared_ptr<ManagerPort> manager_port() const { return parts_.manager; }
 
     const QString& instance() const { return instance_; }
     RegionStore& regions() { return regions_; }

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "platform/replace_file.h"
+#include "ui/dialogs/bytes_dialog.h"
 #include "ui/dialogs/cleanup_dialog.h"
 #include "ui/dialogs/deallocate_dialog.h"
 #include "ui/dialogs/policy_dialog.h"
@@ -77,6 +78,8 @@ RegionsPage::RegionsPage(Workspace& workspace, QWidget* parent)
                                         &RegionsPage::restore);
         restore->setEnabled(!quarantined().empty() && workspace_.can_act());
         menu->addSeparator();
+        menu->addAction(icon(u"bytes"_s), tr("Bytes…"), this, &RegionsPage::show_bytes)
+            ->setEnabled(bytes_->isEnabled());
         menu->addAction(icon(u"shield"_s), tr("Policy…"), this, &RegionsPage::show_policy)
             ->setEnabled(policy_->isEnabled());
         menu->addAction(icon(u"key"_s), tr("Rotate key…"), this, &RegionsPage::rotate_key)
@@ -99,13 +102,15 @@ void RegionsPage::build_actions() {
     deallocate_ = make_button(u"trash"_s, tr("Deallocate…"), this, &RegionsPage::deallocate);
     policy_ = make_button(u"shield"_s, tr("Policy…"), this, &RegionsPage::show_policy);
     rotate_ = make_button(u"key"_s, tr("Rotate key…"), this, &RegionsPage::rotate_key);
+    bytes_ = make_tool(u"bytes"_s, tr("Bytes of the selected region"), u"Ctrl+B"_s);
+    connect(bytes_, &QToolButton::clicked, this, &RegionsPage::show_bytes);
     auto* remove = new QAction(this);
     remove->setShortcut(QKeySequence::Delete);
     remove->setShortcutContext(Qt::WidgetShortcut);
     connect(remove, &QAction::triggered, this, &RegionsPage::deallocate);
     table_->addAction(remove);
-    add_actions(
-        {table_->make_columns_tool(), save, details, rotate_, policy_, cleanup, deallocate_});
+    add_actions({table_->make_columns_tool(), save, details, bytes_, rotate_, policy_, cleanup,
+                 deallocate_});
 }
 
 void RegionsPage::set_filter_text(const QString& text) {
@@ -175,6 +180,7 @@ void RegionsPage::show_selection() {
     deallocate_->setText(deallocate_text());
     const auto* one = the_one();
     allow(policy_, one != nullptr, workspace_.past() ? why_not : QString());
+    allow(bytes_, one != nullptr, why_not);
     allow(rotate_, one && RotateDialog::applies_to(*one), why_not);
     workspace_.select(std::move(keys), table_->hidden_keys().size());
     show_hidden();
@@ -209,6 +215,10 @@ const RegionInfo* RegionsPage::the_one() const {
 
 void RegionsPage::show_policy() {
     if (const auto* one = the_one()) (new PolicyDialog(workspace_, one->id, window()))->open();
+}
+
+void RegionsPage::show_bytes() {
+    if (const auto* one = the_one()) (new BytesDialog(workspace_, *one, window()))->open();
 }
 
 void RegionsPage::rotate_key() {

@@ -41,6 +41,7 @@ class RegionsPage : public Page {
     const RegionInfo* the_one() const;  // where exactly one is selected and still there
     void show_policy();
     void rotate_key();
+    void show_bytes();
     // Of the selected regions.
     std::vector<RegionId> quarantined() const;
     void restore();
@@ -54,6 +55,7 @@ class RegionsPage : public Page {
     EmptyState *nothing_, *no_match_, *not_then_;
     QStackedWidget* stack_;
     QPushButton *deallocate_, *policy_, *rotate_;
+    QToolButton* bytes_;
     bool gone_ = false;  // some region, since the selection was last looked at
 };
 

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/dialogs/bytes_dialog.h"
+
+#include <QCheckBox>
+#include <QClipboard>
+#include <QGuiApplication>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QMenu>
+#include <QTableWidget>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include "ui/icons.h"
+#include "ui/models/byte_text.h"
+#include "ui/pages/hex_view.h"
+#include "ui/pages/widgets.h"
+
+namespace snakepit::shm::ui {
+
+namespace {
+
+constexpr QSize kWanted{1080, 680};
+constexpr int kFollowMillis = 500;
+constexpr int kValuesWidth = 320;
+constexpr int kMostBytesOfType = 8;
+constexpr std::size_t kSearched = std::size_t{1} << 20;        // bytes read at once
+constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 20;  // bytes
+
+QString title_of(const RegionInfo& region) {
+    const auto id = QString::fromStdString(region.id.str());
+    return region.name.empty() ? id : u"%1 (%2)"_s.arg(to_qstring(region.name), id);
+}
+
+}  // namespace
+
+// Used by the worker, apart from `ended`.
+struct BytesDialog::Reader {
+    Reader(std::shared_ptr<ManagerPort> port, RegionInfo info)
+        : manager(std::move(port)), region(std::move(info)) {}
+
+    Result<std::string> read(std::uint64_t offset, std::size_t size) {
+        if (!bytes) {
+            SHM_ASSIGN(bytes, manager->bytes_of(region.id));
+        }
+        auto got = bytes->read(offset, size);
+        if (!got) bytes.reset();  // the next look connects again
+        return got;
+    }
+
+    // Where `needle` begins: from `from` on, then before it; none: nowhere.
+    Result<std::optional<std::uint64_t>> find(const std::string& needle, std::uint64_t from) {
+        SHM_ASSIGN(const auto behind, find_between(needle, from, region.size));
+        if (behind) return behind;
+        return find_between(needle, 0, std::min(region.size, from + needle.size()));
+    }
+    Result<std::optional<std::uint64_t>> find_between(const std::string& needle, std::uint64_t from,
+                                                      std::uint64_t end) {
+        while (from + needle.size() <= end && !ended) {
+            const auto size = std::min<std::uint64_t>(kSearched + needle.size() - 1, end - from);
+            SHM_ASSIGN(const auto part, read(from, static_cast<std::size_t>(size)));
+            if (const auto at = part.find(needle); at != part.npos) return from + at;
+            if (part.size() < size) break;
+            from += kSearched;
+        }
+        return std::optional<std::uint64_t>();
+    }
+
+    std::shared_ptr<ManagerPort> manager;
+    RegionInfo region;
+    std::unique_ptr<ByteSource> bytes;
+    std::atomic<bool> ended{false};
+};
+
+BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent)
+    : TaskDialog(workspace, tr("Bytes of %1").arg(title_of(region)),
+                 region.audit_access
+                     ? tr("The region is audited: each look at its bytes is recorded.")
+                 : region.security_level != SecurityLevel::standard
+                     ? tr("Decrypted for this window. Nothing is changed.")
+                     : tr("As they are now; what has changed is marked for two seconds. Nothing is "
+                          "changed."),
+                 parent),
+      region_(region),
+      reader_(std::make_shared<Reader>(workspace.manager_port(), region)),
+      view_(new HexView),
+      offset_(new QLineEdit),
+      needle_(new QLineEdit),
+      follow_(new QCheckBox(tr("Follow changes"))),
+      place_(make_line({}, "muted")),
+      clock_(new QTimer(this)),
+      background_(u"reading bytes"_s) {
+    resize(kWanted);
+    build_tools();
+    build_values();
+    build_copy();
+    closer()->setText(tr("Close"));
+    set_command(workspace.command(u"dump %1"_s.arg(QString::fromStdString(region.id.str()))));
+    view_->set_size(region.size);
+    connect(view_, &HexView::wanted, this, &BytesDialog::look);
+    connect(view_, &HexView::cursor_moved, this, &BytesDialog::show_values);
+    clock_->setInterval(kFollowMillis);
+    connect(clock_, &QTimer::timeout, this, [this] {
+        if (isVisible()) look();
+    });
+    connect(follow_, &QCheckBox::toggled, this, &BytesDialog::set_following);
+    follow_->setChecked(!region.audit_access);
+    view_->setFocus();
+    look();
+}
+
+BytesDialog::~BytesDialog() {
+    reader_->ended = true;
+}
+
+void BytesDialog::build_tools() {
+    offset_->setAccessibleName(tr("Go to offset"));
+    offset_->setPlaceholderText(tr("Go to: 4096, 0x1000, 1MiB"));
+    connect(offset_, &QLineEdit::returnPressed, this, [this] { go_to(offset_->text()); });
+    needle_->setAccessibleName(tr("Search"));
+    needle_->setPlaceholderText(tr("Search: text, or bytes such as 0x1aff"));
+    connect(needle_, &QLineEdit::returnPressed, this, [this] { search(needle_->text()); });
+    auto* refresh = make_tool(u"refresh"_s, tr("Look again"), u"F5"_s);
+    connect(refresh, &QToolButton::clicked, this, &BytesDialog::look);
+    body()->addLayout(make_row({offset_, needle_, follow_, refresh}, needle_));
+}
+
+void BytesDialog::build_values() {
+    auto* beside = new QWidget;
+    auto* column = new QVBoxLayout(beside);
+    column->setContentsMargins(0, 0, 0, 0);
+    values_ = make_table({{tr("Type"), 70}, {tr("Little-endian"), 120}, {tr("Big-endian"), 120}},
+                         tr("Values at the cursor"));
+    column->addWidget(place_);
+    column->addWidget(values_, 1);
+    beside->setFixedWidth(kValuesWidth);
+    auto* row = new QHBoxLayout;
+    row->setSpacing(12);
+    row->addWidget(new Card(view_), 1);
+    row->addWidget(beside);
+    body()->addLayout(row, 1);
+    add_command_line();
+}
+
+void BytesDialog::build_copy() {
+    copy_ = make_button(u"copy"_s, tr("Copy"));
+    copy_->setAutoDefault(false);
+    auto* menu = new QMenu(copy_);
+    menu->addAction(tr("As hexadecimal"), this, [this] { copy_selection(hex_text); });
+    menu->addAction(tr("As text"), this, [this] {
+        copy_selection([](const QByteArray& bytes) { return QString::fromUtf8(bytes); });
+    });
+    menu->addAction(tr("As a C array"), this, [this] { copy_selection(c_array); });
+    copy_->setMenu(menu);
+    add_action(copy_);
+}
+
+void BytesDialog::set_following(bool following) {
+    follow_->setChecked(following);
+    if (following)
+        clock_->start();
+    else
+        clock_->stop();
+}
+
+// One look at a time; what is in sight by then is looked at next.
+void BytesDialog::look() {
+    if (looking_) {
+        look_again_ = true;
+        return;
+    }
+    looking_ = true;
+    background_.run(
+        this,
+        [reader = reader_, offset = view_->first(), count = view_->count()] {
+            return std::pair(offset, reader->read(offset, count));
+        },
+        [this](const std::pair<std::uint64_t, Result<std::string>>& found) {
+            looking_ = false;
+            const auto& [offset, bytes] = found;
+            if (bytes) {
+                set_message({}, Severity::none);
+                view_->show_bytes(offset, QByteArray::fromStdString(*bytes));
+            } else {
+                set_message(error_text(bytes.error()), Severity::bad);
+            }
+            Q_EMIT read_done(bytes.has_value());
+            if (std::exchange(look_again_, false)) look();
+        });
+}
+
+void BytesDialog::show_values() {
+    const auto [begin, count] = view_->selection();
+    say(place_, count > 1 ? tr("%1 bytes from 0x%2 on").arg(count_text(count)).arg(begin, 0, 16)
+                          : tr("Byte 0x%1 (%2)").arg(begin, 0, 16).arg(begin));
+    const auto values = typed_values(view_->at_cursor(kMostBytesOfType));
+    values_->setRowCount(static_cast<int>(values.size()));
+    for (int row = 0; row < values.size(); ++row)
+        set_row(
+            values_, row,
+            {{values[row].type}, number_cell(values[row].little), number_cell(values[row].big)});
+}
+
+void BytesDialog::go_to(const QString& offset) {
+    const auto wanted = parse_offset(offset);
+    if (!wanted || *wanted >= region_.size) {
+        set_message(tr("The region has the bytes 0 to %1; '%2' is none of them.")
+                        .arg(region_.size - 1)
+                        .arg(offset),
+                    Severity::caution);
+        return;
+    }
+    set_message({}, Severity::none);
+    view_->set_cursor(*wanted);
+}
+
+void BytesDialog::search(const QString& what) {
+    const auto needle = parse_needle(what);
+    if (needle.isEmpty() || searching_) return;
+    searching_ = true;
+    set_message(tr("Searching…"), Severity::info);
+    background_.run(
+        this,
+        [reader = reader_, text = needle.toStdString(), from = view_->cursor() + 1] {
+            return reader->find(text, from);
+        },
+        [this, what, size = needle.size()](const Result<std::optional<std::uint64_t>>& found) {
+            searching_ = false;
+            if (!found)
+                set_message(error_text(found.error()), Severity::bad);
+            else if (!*found)
+                set_message(tr("'%1' is not in the region").arg(what), Severity::caution);
+            else
+                set_message({}, Severity::none);
+            const bool any = found && *found;
+            if (any) view_->select(**found, static_cast<std::uint64_t>(size));
+            Q_EMIT search_done(any);
+        });
+}
+
+// Read again: all of it need not be in sight.
+void BytesDialog::copy_selection(QString (*format)(const QByteArray&)) {
+    const auto [begin, count] = view_->selection();
+    if (count > kMostCopied) {
+        set_message(tr("At most 1 MiB can be copied. 'snakepit-shm dump' writes all of it to a "
+                       "file."),
+                    Severity::caution);
+        return;
+    }
+    background_.run(
+        this,
+        [reader = reader_, offset = begin, size = static_cast<std::size_t>(count)] {
+            return reader->read(offset, size);
+        },
+        [this, format](const Result<std::string>& bytes) {
+            if (bytes)
+                QGuiApplication::clipboard()->setText(format(QByteArray::fromStdString(*bytes)));
+            else
+                set_message(error_text(bytes.error()), Severity::bad);
+        });
+}
+
+}  // namespace snakepit::shm::ui
