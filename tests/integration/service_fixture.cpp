@@ -28,8 +28,11 @@ QString cli_program() {
 
 Finished finished(QProcess& process) {
     Finished out;
-    out.status =
-        process.exitStatus() == QProcess::CrashExit ? -process.exitCode() : process.exitCode();
+    if (process.state() != QProcess::NotRunning)
+        qWarning("%s is still running", qPrintable(process.arguments().join(' ')));
+    else
+        out.status =
+            process.exitStatus() == QProcess::CrashExit ? -process.exitCode() : process.exitCode();
     out.out = QString::fromUtf8(process.readAllStandardOutput());
     out.err = QString::fromUtf8(process.readAllStandardError());
     return out;
