@@ -6,10 +6,13 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "ui/graphs/holder_lanes_view.h"
 #include "ui/graphs/reference_graph.h"
 #include "ui/models/format.h"
+#include "ui/models/moment.h"
 #include "ui/models/region_columns.h"
 #include "ui/models/workspace.h"
+#include "ui/pages/choice_row.h"
 #include "ui/pages/filter_line.h"
 #include "ui/pages/region_table.h"
 #include "ui/pages/split.h"
@@ -19,15 +22,32 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kUnasked = 4;  // lines drawn when nothing is selected
+constexpr int kUnasked = 4;        // lines drawn when nothing is selected
+constexpr int kLaneRows = 20'000;  // newest events of a region that lanes are made from
+constexpr int kLanes = 1;          // the view beside the counts
 
 }  // namespace
 
 ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("References"), tr("Reference counts of regions over time"), parent),
       graph_(new ReferenceGraph(workspace)),
-      card_(new Card(tr("Reference counts"), graph_)),
-      table_(new RegionTable(workspace, u"references"_s)) {
+      lanes_(new HolderLanesView),
+      stack_(make_stack({graph_, lanes_})),
+      view_(new ChoiceRow({tr("Counts"), tr("Holders")})),
+      card_(new Card(tr("Reference counts"), stack_)),
+      table_(new RegionTable(workspace, u"references"_s)),
+      feed_(workspace.event_source()) {
+    card_->add_action(view_);
+    connect(view_, &ChoiceRow::chosen, this, [this](int view) {
+        stack_->setCurrentIndex(view);
+        card_->set_title(view == kLanes ? tr("Holders over time") : tr("Reference counts"));
+        lanes_of_ = {};
+        choose();
+    });
+    connect(lanes_, &HolderLanesView::moment_wanted, &workspace, &Workspace::moment_wanted);
+    connect(&workspace, &Workspace::moment_changed, this, [this] {
+        if (isVisible() && view_->current() == kLanes) load_lanes();
+    });
     auto* table_card = new Card(tr("Regions"), table_);
     table_card->set_note(tr("select up to %1 to plot").arg(ReferenceGraph::kMaxRegions));
     table_->set_default_columns({kColumnId, kColumnState, kColumnReferences, kColumnAccesses,
@@ -41,8 +61,20 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     });
     while_visible(this, &workspace, &Workspace::selection_changed, [this] { choose(); });
     connect(&workspace, &Workspace::second_passed, this, [this] {
-        if (isVisible() && workspace_.selection().empty() && faded()) choose();
+        if (isVisible()) pass_second();
     });
+}
+
+void ReferencesPage::pass_second() {
+    if (view_->current() != kLanes) {
+        if (workspace_.selection().empty() && faded()) choose();
+        return;
+    }
+    if (!workspace_.regions().find(lanes_of_)) return choose();
+    if (workspace_.event_head() != lanes_head_)
+        load_lanes();
+    else
+        lanes_->set_until(shown_now());
 }
 
 void ReferencesPage::on_shown() {
@@ -60,6 +92,61 @@ bool ReferencesPage::faded() const {
 }
 
 void ReferencesPage::choose() {
+    if (view_->current() == kLanes)
+        choose_lanes();
+    else
+        choose_counts();
+}
+
+// One region: the first that is selected, or the first of the table.
+void ReferencesPage::choose_lanes() {
+    const auto& selection = workspace_.selection();
+    const auto* entry = !selection.empty() ? workspace_.regions().find(selection.front())
+                        : table_->regions().rowCount() > 0 ? table_->regions().entry(0)
+                                                           : nullptr;
+    if (!entry) {
+        lanes_of_ = {};
+        card_->set_note({});
+        lanes_->set_empty_text(tr("No region"));
+        lanes_->show_lanes({}, shown_now());
+        return;
+    }
+    if (entry->key() == lanes_of_) return;
+    lanes_of_ = entry->key();
+    lanes_->show_lanes({}, shown_now());
+    const auto id = QString::fromStdString(entry->row.info.id.str());
+    card_->set_note(selection.size() > 1
+                        ? tr("%1, the first of %2 selected").arg(id, count_text(selection.size()))
+                    : selection.empty() ? tr("%1, the first row of the table below").arg(id)
+                                        : id);
+    load_lanes();
+}
+
+void ReferencesPage::load_lanes() {
+    const auto* entry = workspace_.regions().find(lanes_of_);
+    if (!entry) return;
+    lanes_head_ = workspace_.event_head();
+    EventQuery query;
+    query.region_id = entry->row.info.id.str();
+    query.kinds = holder_lane_kinds();
+    query.until = workspace_.shown_until();
+    query.newest_first = true;
+    query.limit = kLaneRows;
+    lanes_->set_empty_text(tr("Reading the events…"));
+    feed_.ask(query, [this](Result<std::vector<EventRow>> rows) {
+        if (!rows) {
+            lanes_->set_empty_text(error_text(rows.error()));
+            return lanes_->show_lanes({}, shown_now());
+        }
+        std::reverse(rows->begin(), rows->end());
+        lanes_->set_empty_text(
+            tr("No event tells of a holder. References that last less than a "
+               "second are not recorded."));
+        lanes_->show_lanes(holder_lanes(*rows), shown_now());
+    });
+}
+
+void ReferencesPage::choose_counts() {
     auto keys = workspace_.selection();
     if (!keys.empty()) {
         card_->set_note(keys.size() > ReferenceGraph::kMaxRegions

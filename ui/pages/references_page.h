@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
+#include "ui/models/event_feed.h"
+#include "ui/models/region_store.h"
 #include "ui/pages/page.h"
+
+class QStackedWidget;
 
 namespace snakepit::shm::ui {
 
 class Card;
+class ChoiceRow;
+class HolderLanesView;
 class ReferenceGraph;
 class RegionTable;
 
-// Reference counts over time of the selected regions, or of the most referenced ones.
+// Reference counts over time of the selected regions, or of the most referenced ones; or who held
+// one of them, from when to when.
 class ReferencesPage : public Page {
     Q_OBJECT
   public:
@@ -20,11 +27,21 @@ class ReferencesPage : public Page {
 
   private:
     void choose();
+    void choose_counts();
+    void choose_lanes();
+    void load_lanes();
+    void pass_second();
     bool faded() const;
 
     ReferenceGraph* graph_;
+    HolderLanesView* lanes_;
+    QStackedWidget* stack_;
+    ChoiceRow* view_;
     Card* card_;
     RegionTable* table_;
+    RegionKey lanes_of_;            // the region whose holders are shown
+    std::uint64_t lanes_head_ = 0;  // number of events when they were asked for
+    EventFeed feed_;
 };
 
 }  // namespace snakepit::shm::ui
