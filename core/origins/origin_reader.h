@@ -23,6 +23,7 @@ class OriginReader final : public survey::OriginSource {
     ~OriginReader() override;
 
     bool catch_up(int directory) override;
+    void be_seen(int directory) override;
     std::optional<survey::Origin> find(const survey::SegmentIdentity& segment) override;
 
   private:

@@ -62,6 +62,7 @@ struct Recorded {
 struct OriginReader::Private {
     explicit Private(const std::string& name) : path(name), connection(name, kKind) {}
     std::int64_t answer();
+    bool wait(int directory);  // true: everything before the call is recorded
     bool is_running() const;
     void load(SQLite::Database& database);
     void load_processes(SQLite::Database& database);
@@ -234,17 +235,24 @@ std::unique_ptr<OriginReader> OriginReader::open(const std::string& path) {
 
 // The log is told of this process by the kernel, as of every other that opens a directory there,
 // and notes when everything before it is recorded.
-bool OriginReader::catch_up(int directory) {
-    d_->caught_up = false;
-    if (d_->is_running()) {
-        const auto before = d_->answer();
-        const Handle asks(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        const auto give_up = monotonic_nanos() + kPatience;
-        while (asks && !d_->caught_up && monotonic_nanos() < give_up) {
-            d_->caught_up = d_->answer() > before;
-            if (!d_->caught_up) ::usleep(kPauseMicros);
-        }
+bool OriginReader::Private::wait(int directory) {
+    if (!is_running()) return false;
+    const auto before = answer();
+    const Handle asks(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto give_up = monotonic_nanos() + kPatience;
+    while (asks && monotonic_nanos() < give_up) {
+        if (answer() > before) return true;
+        ::usleep(kPauseMicros);
     }
+    return false;
+}
+
+void OriginReader::be_seen(int directory) {
+    (void)d_->wait(directory);
+}
+
+bool OriginReader::catch_up(int directory) {
+    d_->caught_up = d_->wait(directory);
     d_->loaded = d_->connection
                      .run([this](SQLite::Database& database) {
                          d_->load(database);

@@ -133,6 +133,8 @@ class Cleaning {
 
     Result<std::vector<HostCleanItem>> finish() {
         if (!without_lease_.empty()) SHM_TRY(look_again());
+        // Otherwise we would be taken for one more program that may know them.
+        if (opened_ && options_.origins) scan_.be_seen_by(*options_.origins);
         return std::move(items_);
     }
 
@@ -144,6 +146,7 @@ class Cleaning {
             settle(items_[at], remove_system_v(segment, *place, rehearsal_), 0, Proof::lease);
             return;
         }
+        opened_ = true;
         const auto removed = remove(segment, names, Proof::lease);
         if (!removed && removed.error().code == ErrorCode::not_supported)
             without_lease_.push_back({at, std::move(names)});
@@ -227,6 +230,7 @@ class Cleaning {
     const CleanOptions& clean_;
     const SurveyOptions& options_;
     Rehearsal rehearsal_;
+    bool opened_ = false;  // files, to ask the kernel who has them
     std::vector<HostCleanItem> items_;
     std::vector<std::pair<std::size_t, std::vector<std::string>>> without_lease_;
 };

@@ -48,6 +48,11 @@ class Scan {
     const FilePlace* file_place(const HostSegment& segment) const;
     const TablePlace* table_place(const HostSegment& segment) const;
 
+    // After files were opened: see OriginSource.
+    void be_seen_by(OriginSource& source) const {
+        source.be_seen(places_.files.front().directory.get());
+    }
+
   private:
     struct SegmentKey {
         std::uint64_t space = 0, number = 0;  // device and inode; namespace and id
