@@ -217,22 +217,22 @@ std::vector<ComparedTotal> RegionComparison::by(ComparedBy what) const {
         return name.empty() ? nullptr : &totals[std::move(name)];
     };
     for (const auto& row : before)
-        if (auto* total = total_of(row)) add_side(*total, row, false);
+        if (auto* its = total_of(row)) add_side(*its, row, false);
     for (const auto& row : after)
-        if (auto* total = total_of(row)) add_side(*total, row, true);
+        if (auto* its = total_of(row)) add_side(*its, row, true);
     for (const auto& one : differences) {
         // A replaced region may have another owner than the one that replaced it.
         const bool gone =
             one.kind == RegionDifferenceKind::gone || one.kind == RegionDifferenceKind::replaced;
         const bool added =
             one.kind == RegionDifferenceKind::added || one.kind == RegionDifferenceKind::replaced;
-        if (auto* total = gone ? total_of(*one.before) : nullptr) ++total->gone;
-        if (auto* total = added ? total_of(*one.after) : nullptr) ++total->added;
+        if (auto* its = gone ? total_of(*one.before) : nullptr) ++its->gone;
+        if (auto* its = added ? total_of(*one.after) : nullptr) ++its->added;
     }
     std::vector<ComparedTotal> out;
-    for (auto& [name, total] : totals) {
-        total.name = name;
-        out.push_back(std::move(total));
+    for (auto& [name, its] : totals) {
+        its.name = name;
+        out.push_back(std::move(its));
     }
     std::stable_sort(out.begin(), out.end(),
                      [](const auto& a, const auto& b) { return a.growth() > b.growth(); });

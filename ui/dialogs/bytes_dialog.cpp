@@ -23,7 +23,7 @@ namespace {
 
 constexpr QSize kWanted{1080, 680};
 constexpr int kFollowMillis = 500;
-constexpr int kValuesWidth = 320;
+constexpr int kValuesWidth = 372;
 constexpr int kMostBytesOfType = 8;
 constexpr std::size_t kSearched = std::size_t{1} << 20;        // bytes read at once
 constexpr std::uint64_t kMostCopied = std::uint64_t{1} << 20;  // bytes
@@ -78,9 +78,8 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
                  region.audit_access
                      ? tr("The region is audited: each look at its bytes is recorded.")
                  : region.security_level != SecurityLevel::standard
-                     ? tr("Decrypted for this window. Nothing is changed.")
-                     : tr("As they are now; what has changed is marked for two seconds. Nothing is "
-                          "changed."),
+                     ? tr("Read only, and decrypted for this window.")
+                     : tr("Read only. Bytes that change are marked for two seconds."),
                  parent),
       region_(region),
       reader_(std::make_shared<Reader>(workspace.manager_port(), region)),
@@ -90,6 +89,7 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
       follow_(new QCheckBox(tr("Follow changes"))),
       place_(make_line({}, "muted")),
       clock_(new QTimer(this)),
+      soon_(new QTimer(this)),
       background_(u"reading bytes"_s) {
     resize(kWanted);
     build_tools();
@@ -98,7 +98,10 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
     closer()->setText(tr("Close"));
     set_command(workspace.command(u"dump %1"_s.arg(QString::fromStdString(region.id.str()))));
     view_->set_size(region.size);
-    connect(view_, &HexView::wanted, this, &BytesDialog::look);
+    // One look when it is laid out, however often its size changed for that.
+    soon_->setSingleShot(true);
+    connect(view_, &HexView::wanted, soon_, qOverload<>(&QTimer::start));
+    connect(soon_, &QTimer::timeout, this, &BytesDialog::look);
     connect(view_, &HexView::cursor_moved, this, &BytesDialog::show_values);
     clock_->setInterval(kFollowMillis);
     connect(clock_, &QTimer::timeout, this, [this] {
@@ -107,7 +110,6 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
     connect(follow_, &QCheckBox::toggled, this, &BytesDialog::set_following);
     follow_->setChecked(!region.audit_access);
     view_->setFocus();
-    look();
 }
 
 BytesDialog::~BytesDialog() {
@@ -130,7 +132,7 @@ void BytesDialog::build_values() {
     auto* beside = new QWidget;
     auto* column = new QVBoxLayout(beside);
     column->setContentsMargins(0, 0, 0, 0);
-    values_ = make_table({{tr("Type"), 70}, {tr("Little-endian"), 120}, {tr("Big-endian"), 120}},
+    values_ = make_table({{tr("Type"), 66}, {tr("Little-endian"), 152}, {tr("Big-endian"), 152}},
                          tr("Values at the cursor"));
     column->addWidget(place_);
     column->addWidget(values_, 1);
@@ -180,9 +182,10 @@ void BytesDialog::look() {
             looking_ = false;
             const auto& [offset, bytes] = found;
             if (bytes) {
-                set_message({}, Severity::none);
+                if (std::exchange(failed_, false)) set_message({}, Severity::none);
                 view_->show_bytes(offset, QByteArray::fromStdString(*bytes));
             } else {
+                failed_ = true;
                 set_message(error_text(bytes.error()), Severity::bad);
             }
             Q_EMIT read_done(bytes.has_value());

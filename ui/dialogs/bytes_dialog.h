@@ -49,8 +49,8 @@ class BytesDialog : public TaskDialog {
     QCheckBox* follow_;
     QLabel* place_;
     QPushButton* copy_;
-    QTimer* clock_;
-    bool looking_ = false, look_again_ = false, searching_ = false;
+    QTimer *clock_, *soon_;
+    bool looking_ = false, look_again_ = false, failed_ = false, searching_ = false;
     Background background_;  // last: its thread ends before the rest goes
 };
 

@@ -139,21 +139,37 @@ void HolderLanesView::resizeEvent(QResizeEvent* event) {
     place_scroll_bar();
 }
 
+// So many parts that their labels fit, the outer ones inside of their ends.
+int HolderLanesView::ticks(const QFontMetrics& metrics) const {
+    const int words = metrics.horizontalAdvance(short_clock_text(from())) + kMargin;
+    return std::clamp(2 * track().width() / (3 * std::max(words, 1)), 1, kTicks);
+}
+
+Timestamp HolderLanesView::tick_time(int tick, int count) const {
+    return {from().micros + (until_.micros - from().micros) / count * tick};
+}
+
+void HolderLanesView::paint_grid(QPainter& painter) const {
+    painter.setPen(colours().grid);
+    const int count = ticks(painter.fontMetrics());
+    for (int i = 0; i <= count; ++i) {
+        const int x = x_of(tick_time(i, count));
+        painter.drawLine(x, kAxis, x, viewport()->height());
+    }
+}
+
 void HolderLanesView::paint_axis(QPainter& painter) const {
     const auto& p = colours();
     painter.fillRect(QRect(0, 0, viewport()->width(), kAxis), p.surface);
-    const auto begin = from().micros;
-    const auto words = painter.fontMetrics().horizontalAdvance(short_clock_text(until_)) + kMargin;
-    const int ticks = std::clamp(track().width() / std::max(words, 1), 1, kTicks);
-    for (int i = 0; i <= ticks; ++i) {
-        const Timestamp time{begin + (until_.micros - begin) / ticks * i};
-        const int x = x_of(time);
-        painter.setPen(p.grid);
-        painter.drawLine(x, kAxis, x, viewport()->height());
-        painter.setPen(p.muted);
-        const auto align = i == 0 ? Qt::AlignLeft : i == ticks ? Qt::AlignRight : Qt::AlignHCenter;
-        const QRect box(i == 0 ? x : i == ticks ? x - words : x - words / 2, 0, words, kAxis - 6);
-        painter.drawText(box, align | Qt::AlignVCenter, short_clock_text(time));
+    painter.setPen(p.muted);
+    const int count = ticks(painter.fontMetrics());
+    for (int i = 0; i <= count; ++i) {
+        const auto text = short_clock_text(tick_time(i, count));
+        const int words = painter.fontMetrics().horizontalAdvance(text);
+        const int x = x_of(tick_time(i, count));
+        const int left = i == 0 ? x : i == count ? x - words : x - words / 2;
+        painter.drawText(QRect(left, 0, words + 1, kAxis - 6), Qt::AlignLeft | Qt::AlignVCenter,
+                         text);
     }
 }
 
@@ -196,6 +212,7 @@ void HolderLanesView::paintEvent(QPaintEvent* /*event*/) {
                          Qt::AlignCenter | Qt::TextWordWrap, empty_);
         return;
     }
+    paint_grid(painter);
     const int scrolled = verticalScrollBar()->value();
     for (int i = 0; i < static_cast<int>(lanes_.lanes.size()); ++i) {
         const QRect line(0, kAxis + i * kLine - scrolled, viewport()->width(), kLine);

@@ -44,6 +44,9 @@ class HolderLanesView : public QAbstractScrollArea {
     Timestamp time_at(int x) const;
     int lane_at(int y) const;  // -1: none
     QString name_of(const HolderLane& lane) const;
+    int ticks(const QFontMetrics& metrics) const;
+    Timestamp tick_time(int tick, int count) const;
+    void paint_grid(QPainter& painter) const;
     void paint_axis(QPainter& painter) const;
     void paint_lane(QPainter& painter, const HolderLane& lane, const QRect& line,
                     bool selected) const;

@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kLeastDigits = 8;
 constexpr qsizetype kInLine = 12;
-constexpr auto kNone = u"–";
 
 template <typename T>
 QString number_text(T value) {
@@ -30,7 +29,7 @@ QString number_text(T value) {
 template <typename T>
 TypedValue typed(const char* name, const QByteArray& bytes) {
     if (bytes.size() < static_cast<qsizetype>(sizeof(T)))
-        return {QString::fromLatin1(name), QString(kNone), QString(kNone)};
+        return {QString::fromLatin1(name), u"–"_s, u"–"_s};
     const auto in_order = [&](bool reversed) {
         auto part = bytes.left(sizeof(T));
         if (reversed) std::reverse(part.begin(), part.end());

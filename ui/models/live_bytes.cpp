@@ -11,7 +11,7 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kCallMillis = 3000;  // closing the window waits for a call that is under way
+constexpr int kReadMillis = 3000;  // closing the window waits for a call that is under way
 
 std::string text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -23,7 +23,7 @@ Result<std::unique_ptr<ByteSource>> LiveBytes::open(const std::string& instance,
                                                     const RegionId& id) {
     ConnectOptions options;
     options.instance = instance;
-    options.timeout_ms = kCallMillis;
+    options.timeout_ms = kReadMillis;
     SHM_ASSIGN(auto client, ManagerClient::connect(options));
     SHM_ASSIGN(auto info, client->info(id));
     return std::unique_ptr<ByteSource>(new LiveBytes(std::move(client), std::move(info)));

@@ -31,7 +31,6 @@ constexpr bool printable(char c) {
 HexView::HexView(QWidget* parent) : QAbstractScrollArea(parent) {
     setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     setFocusPolicy(Qt::StrongFocus);
-    setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     viewport()->setCursor(Qt::IBeamCursor);
     setAccessibleName(tr("Bytes"));
     clock_.start();
@@ -82,11 +81,15 @@ void HexView::place_scroll_bar() {
     verticalScrollBar()->setRange(0, static_cast<int>(last / scale));
     verticalScrollBar()->setPageStep(lines_in_sight());
     verticalScrollBar()->setValue(static_cast<int>(first_line_ / scale));
+    horizontalScrollBar()->setRange(0, std::max(0, columns().width - viewport()->width()));
+    horizontalScrollBar()->setPageStep(viewport()->width());
     scrolling_ = false;
 }
 
-void HexView::scrollContentsBy(int /*dx*/, int /*dy*/) {
+void HexView::scrollContentsBy(int /*dx*/, int dy) {
     if (scrolling_) return;
+    viewport()->update();
+    if (dy == 0) return;
     const auto visible = static_cast<std::uint64_t>(lines_in_sight());
     const auto last = lines() > visible ? lines() - visible : 0;
     const auto scale = last / kMostSteps + 1;
@@ -195,11 +198,12 @@ void HexView::keyPressEvent(QKeyEvent* event) {
 std::uint64_t HexView::offset_at(const QPoint& point) const {
     const auto at = columns();
     const auto line = static_cast<std::uint64_t>(std::max(0, point.y() - kMargin / 2) / at.line);
+    const int x = point.x() + horizontalScrollBar()->value();
     int column = 0;
-    if (point.x() >= at.text) {
-        column = (point.x() - at.text) / at.character;
+    if (x >= at.text) {
+        column = (x - at.text) / at.character;
     } else {
-        const int cell = (point.x() - at.hex) / at.character;
+        const int cell = (x - at.hex) / at.character;
         column = (cell > 3 * kWidth / 2 ? cell - 1 : cell) / 3;
     }
     const auto offset = (first_line_ + line) * kWidth +
@@ -255,7 +259,7 @@ void HexView::paint_line(QPainter& painter, const Columns& at, std::uint64_t lin
                          u"%1"_s.arg(static_cast<unsigned char>(byte), 2, 16, QChar(u'0')));
         if (is_changed) painter.fillRect(hex, top + at.line - 3, 2 * at.character, 2, bright);
         painter.setPen(printable(byte) ? bright : colour.muted);
-        painter.drawText(text, base, QString(QChar(printable(byte) ? QLatin1Char(byte) : u'.')));
+        painter.drawText(text, base, QString(QLatin1Char(printable(byte) ? byte : '.')));
         if (offset == cursor_ && hasFocus()) {
             painter.setPen(colour.accent);
             painter.drawRect(hex - 3, top, 2 * at.character + 5, at.line - 1);
@@ -266,6 +270,7 @@ void HexView::paint_line(QPainter& painter, const Columns& at, std::uint64_t lin
 void HexView::paintEvent(QPaintEvent* /*event*/) {
     QPainter painter(viewport());
     painter.setFont(font());
+    painter.translate(-horizontalScrollBar()->value(), 0);
     const auto at = columns();
     const auto shown = static_cast<std::uint64_t>(lines_in_sight() + 1);
     for (std::uint64_t i = 0; i < shown && first_line_ + i < lines(); ++i)
