@@ -61,8 +61,9 @@ class OriginSource {
     // Call before find(): waits, not for long, until what happened before the call is recorded.
     // `directory`: one of segments. False: that is not known, and then nothing counts as whole.
     virtual bool catch_up(int directory) = 0;
-    // Call when this process has opened segments to find out who uses them: waits, not for long,
-    // until that is recorded as what it is, which is possible only while this process runs.
+    // Call when this process has opened segments, to determine which process uses them: waits, not
+    // for long, until that is recorded as what it is, which is possible only while this process
+    // runs.
     virtual void be_seen(int directory) = 0;
     // Empty: nothing was recorded.
     virtual std::optional<Origin> find(const SegmentIdentity& segment) = 0;
