@@ -54,7 +54,7 @@ Result<Capture> capture_bundle(const std::string& file) {
     Capture out{file, bundle.manifest().created_at, {}, {}};
     if (bundle.registry().empty())
         return fail(ErrorCode::not_supported, fmt::format("bundle {} has no registry", file),
-                    "the manager had none when the bundle was written; compare another one");
+                    "it contained none when it was written; choose another bundle");
     SHM_ASSIGN(auto registry, RegistryReader::open(bundle.registry()));
     out.rows = registry.poll().changed;
     return out;
@@ -70,13 +70,13 @@ std::optional<std::vector<RegionInfo>> present_in(const std::string& registry) {
 }
 
 Error not_recorded(const PastState& state) {
-    const auto reach = state.first.micros == 0
-                           ? std::string("the history is empty")
-                           : fmt::format("the history reaches from {} to {}",
-                                         to_rfc3339(state.first), to_rfc3339(state.last));
+    const auto reach =
+        state.first.micros == 0
+            ? std::string("it is empty")
+            : fmt::format("it covers {} to {}", to_rfc3339(state.first), to_rfc3339(state.last));
     return make_error(ErrorCode::region_not_found,
-                      fmt::format("nothing is recorded of {}: {}", to_rfc3339(state.moment), reach),
-                      "name a later moment, or a bundle of that time");
+                      fmt::format("no history of {}: {}", to_rfc3339(state.moment), reach),
+                      "choose a time in the history, or a bundle from that time");
 }
 
 Result<Capture> capture_moment(const Context& context, Timestamp moment) {
@@ -89,9 +89,9 @@ Result<Capture> capture_moment(const Context& context, Timestamp moment) {
     Capture out{"events", moment, {}, {}};
     for (const auto& region : state.regions) out.rows.push_back(as_row(*region));
     if (state.not_known > 0)
-        out.notes.push_back(fmt::format("Whether {} existed at {} is not known: events were lost.",
-                                        pluralize(state.not_known, "more region", "more regions"),
-                                        to_rfc3339(moment)));
+        out.notes.push_back(fmt::format(
+            "{} not listed: events were lost, so it is unknown whether they existed at {}.",
+            pluralize(state.not_known, "region is", "regions are"), to_rfc3339(moment)));
     return out;
 }
 
@@ -102,16 +102,16 @@ Result<Capture> capture(const Context& context, const std::string& word) {
     if (std::filesystem::exists(word, unreadable)) return capture_bundle(word);
     const auto moment = parse_moment(word);
     if (moment) return capture_moment(context, *moment);
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("'{}' is neither the file of a bundle nor a moment", word),
-                "write 'now', how long ago (10m, 2h), a time (2026-11-22T22:17:35Z), or the file "
-                "of a bundle");
+    return fail(
+        ErrorCode::invalid_argument,
+        fmt::format("'{}' is not a time, and no such file exists", word),
+        "use a time (2026-11-22T22:17:35Z), an age (10m, 2h), the file of a bundle, or 'now'");
 }
 
 // ------------------------------------------------------------------------ text
 
 std::string signed_size(std::int64_t bytes) {
-    if (bytes == 0) return "0";
+    if (bytes == 0) return "0 B";
     const auto size = static_cast<std::uint64_t>(bytes < 0 ? -bytes : bytes);
     return fmt::format("{}{}", bytes < 0 ? "-" : "+", format_size(size));
 }
@@ -169,8 +169,11 @@ void print_text(const Capture& before, const Capture& after, const RegionCompari
     const auto& total = found.total;
     print("before  " + capture_text(before, total.regions_before, total.bytes_before));
     print("after   " + capture_text(after, total.regions_after, total.bytes_after));
-    print(fmt::format("{} added, {} gone, {} without a difference; {}\n", total.added, total.gone,
-                      found.same, signed_size(total.growth())));
+    print(fmt::format(
+        "{} added, {} gone, {} replaced, {} changed, {} unchanged; {}\n",
+        found.count(RegionDifferenceKind::added), found.count(RegionDifferenceKind::gone),
+        found.count(RegionDifferenceKind::replaced), found.count(RegionDifferenceKind::changed),
+        found.same, signed_size(total.growth())));
     if (by || !found.differences.empty()) print("\n");
     if (by)
         print_totals(found, *by);
@@ -274,20 +277,22 @@ Result<int> run_compare(const Context& context, const CompareOptions& options) {
 }  // namespace
 
 void add_compare(Command& app) {
-    auto& command = app.add("compare", "Show what differs between two captures of the regions");
+    auto& command = app.add("compare", "Compare the regions of two moments or bundles");
     auto& options = command.options<CompareOptions>();
     command
         .argument("BEFORE", options.before,
-                  "A time (2026-11-22T22:17:35Z), how long ago (10m), or a bundle")
+                  "A time (2026-11-22T22:17:35Z), an age (10m), the file of a bundle, or 'now'")
         .required()
         .completed_with(Completion::files);
-    command.argument("AFTER", options.after, "The same, or 'now' (default)")
+    command.argument("AFTER", options.after, "As BEFORE (default: now)")
         .completed_with(Completion::files);
-    command.option("--by", "WHAT", options.by, "List regions (default), or the totals of each")
+    command
+        .option("--by", "WHAT", options.by,
+                "List regions (default), or totals by program, worker or user")
         .one_of({"region", "program", "worker", "user"});
     command.footer(
-        "A moment is rebuilt from the recorded events. A region of another id that has the name\n"
-        "of one that is gone has replaced it.");
+        "A moment is rebuilt from the recorded events. A region is replaced if a new region took\n"
+        "its name.");
     command.run(run_compare, options);
 }
 

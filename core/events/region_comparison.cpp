@@ -197,7 +197,7 @@ std::string describe(const RegionDifference& one) {
                                       aspect_text(aspect, one.before->info),
                                       aspect_text(aspect, one.after->info)));
         else if ((one.unknown & aspect) != 0)
-            out.push_back(fmt::format("{}: not known", to_string(aspect)));
+            out.push_back(fmt::format("{}: unknown", to_string(aspect)));
     }
     return fmt::format("{}", fmt::join(out, "; "));
 }
@@ -208,6 +208,12 @@ std::int64_t RegionDifference::growth() const {
 
 std::int64_t ComparedTotal::growth() const {
     return difference(bytes_before, bytes_after);
+}
+
+std::uint64_t RegionComparison::count(RegionDifferenceKind kind) const {
+    return static_cast<std::uint64_t>(
+        std::count_if(differences.begin(), differences.end(),
+                      [kind](const RegionDifference& one) { return one.kind == kind; }));
 }
 
 std::vector<ComparedTotal> RegionComparison::by(ComparedBy what) const {

@@ -64,6 +64,7 @@ struct RegionComparison {
     // By kind, then the largest first.
     std::vector<RegionDifference> differences;
     std::uint64_t same = 0;  // regions without a difference
+    std::uint64_t count(RegionDifferenceKind kind) const;
     ComparedTotal total;
     // The total of each name, what grew most first; of owners that are known.
     std::vector<ComparedTotal> by(ComparedBy what) const;

@@ -123,7 +123,7 @@ class TestBytesDialog : public QObject {
         for (const auto* wrong : {"3MiB", "-1", "", "x"}) {
             f.dialog->go_to(QString::fromUtf8(wrong));
             QCOMPARE(view.cursor(), 0x100000U);
-            QVERIFY(f.words().contains(QStringLiteral("0 to 3145727")));
+            QVERIFY(f.words().contains(QStringLiteral("Use 0 to 3145727")));
         }
         QVERIFY(f.search(QStringLiteral("needle")));
         QCOMPARE(view.selection(), std::pair(kSize - 6, std::uint64_t{6}));
@@ -133,7 +133,7 @@ class TestBytesDialog : public QObject {
         QVERIFY(f.search(QStringLiteral("0x0a0b0c")));
         QCOMPARE(view.cursor(), 10U);
         QVERIFY(!f.search(QStringLiteral("nowhere at all")));
-        QVERIFY(f.words().contains(QStringLiteral("is not in the region")));
+        QVERIFY(f.words().contains(QStringLiteral("was not found")));
         QCOMPARE(view.cursor(), 10U);
     }
 
@@ -189,7 +189,7 @@ class TestBytesDialog : public QObject {
     void an_audited_region_is_looked_at_once() {
         BytesFixture f(kSize, true);
         QVERIFY(f.open());
-        QVERIFY(f.words().contains(QStringLiteral("each look at its bytes is recorded")));
+        QVERIFY(f.words().contains(QStringLiteral("every read is recorded")));
         QSignalSpy read(f.dialog.get(), &BytesDialog::read_done);
         QTest::qWait(1500);
         QCOMPARE(read.count(), 0);

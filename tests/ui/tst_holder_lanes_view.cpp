@@ -48,10 +48,10 @@ class TestHolderLanesView : public QObject {
         view.show_lanes(some(), at(100));
         QVERIFY(view.sentence(0).contains(QStringLiteral("trainer (7) has held it for 2 min")) ||
                 view.sentence(0).contains(QStringLiteral("trainer (7) has held it for 90 s")));
-        QVERIFY(view.sentence(0).contains(QStringLiteral("read and write, 2 references")));
-        QVERIFY(view.sentence(1).contains(QStringLiteral("whether it still does is not recorded")));
+        QVERIFY(view.sentence(0).contains(QStringLiteral("read-write, up to 2 references")));
+        QVERIFY(view.sentence(1).contains(QStringLiteral("it is unknown whether it still does")));
         QVERIFY(view.sentence(2).contains(QStringLiteral("until")));
-        QVERIFY(view.sentence(2).contains(QStringLiteral("and 1 time before")));
+        QVERIFY(view.sentence(2).contains(QStringLiteral("held 1 time earlier")));
         QVERIFY(view.accessibleDescription().contains(QStringLiteral("trainer (9) held it")));
         QCOMPARE(view.from(), at(0));
     }

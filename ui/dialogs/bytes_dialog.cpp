@@ -75,11 +75,10 @@ struct BytesDialog::Reader {
 
 BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent)
     : TaskDialog(workspace, tr("Bytes of %1").arg(title_of(region)),
-                 region.audit_access
-                     ? tr("The region is audited: each look at its bytes is recorded.")
+                 region.audit_access ? tr("This region is audited: every read is recorded.")
                  : region.security_level != SecurityLevel::standard
-                     ? tr("Read only, and decrypted for this window.")
-                     : tr("Read only. Bytes that change are marked for two seconds."),
+                     ? tr("Read-only. Decrypted for this window only.")
+                     : tr("Read-only. Bytes that change are marked for two seconds."),
                  parent),
       region_(region),
       reader_(std::make_shared<Reader>(workspace.manager_port(), region)),
@@ -118,12 +117,12 @@ BytesDialog::~BytesDialog() {
 
 void BytesDialog::build_tools() {
     offset_->setAccessibleName(tr("Go to offset"));
-    offset_->setPlaceholderText(tr("Go to: 4096, 0x1000, 1MiB"));
+    offset_->setPlaceholderText(tr("Offset (0x1000)"));
     connect(offset_, &QLineEdit::returnPressed, this, [this] { go_to(offset_->text()); });
     needle_->setAccessibleName(tr("Search"));
     needle_->setPlaceholderText(tr("Search: text, or bytes such as 0x1aff"));
     connect(needle_, &QLineEdit::returnPressed, this, [this] { search(needle_->text()); });
-    auto* refresh = make_tool(u"refresh"_s, tr("Look again"), u"F5"_s);
+    auto* refresh = make_tool(u"refresh"_s, tr("Refresh"), u"F5"_s);
     connect(refresh, &QToolButton::clicked, this, &BytesDialog::look);
     body()->addLayout(make_row({offset_, needle_, follow_, refresh}, needle_));
 }
@@ -195,7 +194,10 @@ void BytesDialog::look() {
 
 void BytesDialog::show_values() {
     const auto [begin, count] = view_->selection();
-    say(place_, count > 1 ? tr("%1 bytes from 0x%2 on").arg(count_text(count)).arg(begin, 0, 16)
+    say(place_, count > 1 ? tr("%1 bytes selected at 0x%2 (%3)")
+                                .arg(count_text(count))
+                                .arg(begin, 0, 16)
+                                .arg(begin)
                           : tr("Byte 0x%1 (%2)").arg(begin, 0, 16).arg(begin));
     const auto values = typed_values(view_->at_cursor(kMostBytesOfType));
     values_->setRowCount(static_cast<int>(values.size()));
@@ -208,10 +210,9 @@ void BytesDialog::show_values() {
 void BytesDialog::go_to(const QString& offset) {
     const auto wanted = parse_offset(offset);
     if (!wanted || *wanted >= region_.size) {
-        set_message(tr("The region has the bytes 0 to %1; '%2' is none of them.")
-                        .arg(region_.size - 1)
-                        .arg(offset),
-                    Severity::caution);
+        set_message(
+            tr("'%2' is not a valid offset. Use 0 to %1.").arg(region_.size - 1).arg(offset),
+            Severity::caution);
         return;
     }
     set_message({}, Severity::none);
@@ -233,7 +234,7 @@ void BytesDialog::search(const QString& what) {
             if (!found)
                 set_message(error_text(found.error()), Severity::bad);
             else if (!*found)
-                set_message(tr("'%1' is not in the region").arg(what), Severity::caution);
+                set_message(tr("'%1' was not found.").arg(what), Severity::caution);
             else
                 set_message({}, Severity::none);
             const bool any = found && *found;
@@ -246,9 +247,10 @@ void BytesDialog::search(const QString& what) {
 void BytesDialog::copy_selection(QString (*format)(const QByteArray&)) {
     const auto [begin, count] = view_->selection();
     if (count > kMostCopied) {
-        set_message(tr("At most 1 MiB can be copied. 'snakepit-shm dump' writes all of it to a "
-                       "file."),
-                    Severity::caution);
+        set_message(
+            tr("Cannot copy more than 1 MiB. Use 'snakepit-shm dump' to save the region to a "
+               "file."),
+            Severity::caution);
         return;
     }
     background_.run(

@@ -66,8 +66,8 @@ CaptureChooser::CaptureChooser(Workspace& workspace, const QString& name, Kind k
     moment_->setDisplayFormat(u"yyyy-MM-dd HH:mm:ss"_s);
     moment_->setCalendarPopup(true);
     moment_->setDateTime(QDateTime::fromMSecsSinceEpoch(moment.micros / 1000));
-    file_->setAccessibleName(tr("%1: file of a bundle").arg(name));
-    file_->setPlaceholderText(tr("file of a bundle"));
+    file_->setAccessibleName(tr("%1: bundle file").arg(name));
+    file_->setPlaceholderText(tr("Bundle file"));
     auto* browse = make_button(u"search"_s, tr("Browse…"), this, &CaptureChooser::browse);
     browse->setAutoDefault(false);
     file_box_ = make_row_box({file_, browse}, file_);
@@ -130,25 +130,29 @@ struct CompareDialog::Reader {
           read_bundle(workspace.bundle_reader()),
           history([this](const EventQuery& query) { return events->query(query); }) {}
 
+    // `not_known`: regions of which events were lost are counted there.
     Result<std::vector<RegionRow>> rows(const Choice& choice,
-                                        const std::vector<RegionInfo>& present) {
+                                        const std::vector<RegionInfo>& present,
+                                        std::uint64_t& not_known) {
         if (choice.kind == CaptureChooser::Kind::now) return rows_of(present);
         if (choice.kind == CaptureChooser::Kind::bundle) return read_bundle(choice.file);
         SHM_ASSIGN(const auto state,
                    history.at(choice.moment, present, [this](std::int64_t) { return !ended; }));
         if (!state.recorded)
-            return fail(ErrorCode::region_not_found,
-                        "nothing is recorded of " + to_rfc3339(choice.moment),
-                        "choose a later moment, or a bundle of that time");
+            return fail(ErrorCode::region_not_found, "no history of " + to_rfc3339(choice.moment),
+                        "choose a later time, or a bundle from that time");
+        not_known += state.not_known;
         std::vector<RegionRow> out;
         for (const auto& region : state.regions) out.push_back(as_row(*region));
         return out;
     }
-    Result<RegionComparison> compare(const Choice& before, const Choice& after,
-                                     const std::vector<RegionInfo>& present) {
-        SHM_ASSIGN(auto old_rows, rows(before, present));
-        SHM_ASSIGN(auto new_rows, rows(after, present));
-        return compare_regions(std::move(old_rows), std::move(new_rows));
+    Result<Compared> compare(const Choice& before, const Choice& after,
+                             const std::vector<RegionInfo>& present) {
+        Compared out;
+        SHM_ASSIGN(auto old_rows, rows(before, present, out.not_known));
+        SHM_ASSIGN(auto new_rows, rows(after, present, out.not_known));
+        out.comparison = compare_regions(std::move(old_rows), std::move(new_rows));
+        return out;
     }
 
     std::shared_ptr<EventSource> events;
@@ -159,8 +163,8 @@ struct CompareDialog::Reader {
 
 CompareDialog::CompareDialog(Workspace& workspace, std::optional<Timestamp> before, QWidget* parent)
     : TaskDialog(workspace, tr("Compare"),
-                 tr("Differences between the regions of two moments, two bundles, or either and "
-                    "now. A region that took the name of one that is gone has replaced it."),
+                 tr("Compare two moments or bundles, or either with now. \"Replaced\" means that a "
+                    "new region took the name of one that is gone."),
                  parent),
       reader_(std::make_shared<Reader>(workspace)),
       summary_(make_words("muted")),
@@ -183,7 +187,7 @@ CompareDialog::CompareDialog(Workspace& workspace, std::optional<Timestamp> befo
     for (const auto& [name, side] : {std::pair{tr("Before"), before_}, {tr("After"), after_}}) {
         sides->addWidget(make_label(name, "muted"), row, 0);
         sides->addWidget(side, row++, 1);
-        connect(side, &CaptureChooser::changed, this, &CompareDialog::check);
+        connect(side, &CaptureChooser::changed, this, &CompareDialog::forget);
     }
     body()->addLayout(sides);
     body()->addWidget(summary_);
@@ -197,7 +201,7 @@ CompareDialog::CompareDialog(Workspace& workspace, std::optional<Timestamp> befo
     add_action(run_, this, &CompareDialog::start)->setFocus();
     export_->setEnabled(false);
     connect(view_, &ChoiceRow::chosen, this, &CompareDialog::show_view);
-    check();
+    forget();
 }
 
 CompareDialog::~CompareDialog() {
@@ -207,11 +211,11 @@ CompareDialog::~CompareDialog() {
 
 void CompareDialog::build_table() {
     regions_table_ = new TableView(u"compare_regions"_s);
-    regions_table_->set_up(differences_, tr("Regions that differ"), {0, 1, 2, 3, 4, 5, 6},
-                           {96, 180, 110, 84, 84, 140, 280}, TableView::Sorting::by_columns);
+    regions_table_->set_up(differences_, tr("Regions that differ"), {0, 1, 6, 2, 3, 4, 5},
+                           {96, 170, 250, 100, 90, 90, 130}, TableView::Sorting::by_columns);
     totals_table_ = new TableView(u"compare_totals"_s);
-    totals_table_->set_up(totals_, tr("Totals of each"), {0, 1, 2, 3, 4, 5, 6},
-                          {240, 100, 100, 100, 80, 80, 80}, TableView::Sorting::by_columns);
+    totals_table_->set_up(totals_, tr("Totals"), {0, 1, 2, 3, 4, 5, 6},
+                          {170, 100, 100, 100, 100, 70, 70}, TableView::Sorting::by_columns);
     tables_ = make_stack({regions_table_, totals_table_});
     tables_->setMinimumHeight(kTableHeight);
     body()->addWidget(new Card(tables_), 1);
@@ -221,7 +225,7 @@ void CompareDialog::check() {
     const auto before = before_->word(), after = after_->word();
     const bool complete = !before.isEmpty() && !after.isEmpty();
     allow(run_, complete && !busy_->isVisibleTo(this),
-          complete ? QString() : tr("Choose the file of a bundle"));
+          complete ? QString() : tr("Choose a bundle file"));
     // The bundle that is shown has no name for the command line.
     const bool sayable = complete && !workspace_.bundle();
     set_command(sayable ? workspace_.command(u"compare %1 %2"_s.arg(before, after)) : QString());
@@ -235,10 +239,10 @@ void CompareDialog::start() {
         this,
         [reader = reader_, before = choice_of(*before_), after = choice_of(*after_),
          present = workspace_.present()] { return reader->compare(before, after, *present); },
-        [this](Result<RegionComparison> found) { take(std::move(found)); });
+        [this](Result<Compared> found) { take(std::move(found)); });
 }
 
-void CompareDialog::take(Result<RegionComparison> found) {
+void CompareDialog::take(Result<Compared> found) {
     busy_->hide();
     check();
     if (!found) {
@@ -246,19 +250,39 @@ void CompareDialog::take(Result<RegionComparison> found) {
         Q_EMIT compared(false);
         return;
     }
-    comparison_ = std::move(*found);
+    comparison_ = std::move(found->comparison);
+    const auto number = [this](RegionDifferenceKind kind) {
+        return count_text(comparison_.count(kind));
+    };
     const auto& total = comparison_.total;
-    say(summary_,
-        tr("%1 before and %2 after: %3 added, %4 gone, %5 without a difference. %6 "
-           "became %7 (%8).")
+    auto summary =
+        tr("%1 before and %2 after: %3 added, %4 gone, %5 replaced, %6 changed, %7 unchanged. "
+           "%8 became %9.")
             .arg(pluralize(total.regions_before, "region", "regions"),
-                 count_text(total.regions_after), count_text(total.added), count_text(total.gone),
-                 count_text(comparison_.same), size_text(total.bytes_before),
-                 size_text(total.bytes_after), growth_text(total.growth())));
-    differences_->show_differences(comparison_);
+                 count_text(total.regions_after), number(RegionDifferenceKind::added),
+                 number(RegionDifferenceKind::gone), number(RegionDifferenceKind::replaced),
+                 number(RegionDifferenceKind::changed), count_text(comparison_.same),
+                 size_text(total.bytes_before), size_text(total.bytes_after));
+    if (found->not_known > 0)
+        summary += u' ' + tr("%1 not listed: events were lost, so it is unknown whether they "
+                             "existed then.")
+                              .arg(pluralize(found->not_known, "region is", "regions are"));
+    say(summary_, summary);
     export_->setEnabled(true);
+    differences_->show_differences(comparison_);
     show_view(view_->current());
+    tables_->currentWidget()->setFocus();
     Q_EMIT compared(true);
+}
+
+// What is shown belongs to the sides as they were.
+void CompareDialog::forget() {
+    comparison_ = {};
+    differences_->show_differences(comparison_);
+    show_view(view_->current());
+    say(summary_, tr("Choose two sides, then compare them."));
+    export_->setEnabled(false);
+    check();
 }
 
 void CompareDialog::show_view(int view) {

@@ -63,10 +63,15 @@ class CompareDialog : public TaskDialog {
     void compared(bool done);
 
   private:
+    struct Compared {
+        RegionComparison comparison;
+        std::uint64_t not_known = 0;
+    };
     struct Reader;
     void build_table();
     void check();
-    void take(Result<RegionComparison> found);
+    void take(Result<Compared> found);
+    void forget();
     void export_shown();
 
     std::shared_ptr<Reader> reader_;  // shared with the worker

@@ -21,6 +21,11 @@ constexpr int kTicks = 4;
 constexpr int kSpokenLanes = 20;
 constexpr std::int64_t kLeastSpan = 10 * kMicrosPerSecond;
 
+QString length_text(Timestamp from, Timestamp to) {
+    const auto millis = (to.micros - from.micros) / 1000;
+    return millis < 1000 ? QObject::tr("less than 1 s") : duration_text(millis);
+}
+
 }  // namespace
 
 HolderLanesView::HolderLanesView(QWidget* parent) : QAbstractScrollArea(parent) {
@@ -64,7 +69,8 @@ void HolderLanesView::describe() {
     for (int i = 0; i < static_cast<int>(lanes_.lanes.size()) && i < kSpokenLanes; ++i)
         out += sentence(i);
     if (lanes_.lanes.size() > kSpokenLanes)
-        out += tr("%1 more").arg(count_text(lanes_.lanes.size() - kSpokenLanes));
+        out += tr("%1 more").arg(
+            pluralize(lanes_.lanes.size() - kSpokenLanes, "process", "processes"));
     setAccessibleDescription(out.isEmpty() ? empty_ : out.join(u"; "_s));
 }
 
@@ -110,18 +116,19 @@ QString HolderLanesView::name_of(const HolderLane& lane) const {
 QString HolderLanesView::sentence(int number) const {
     const auto& lane = lanes_.lanes[static_cast<std::size_t>(number)];
     const auto& last = lane.holds.back();
-    const auto since = since_text(last.from, lane.holds_now() ? until_ : last.to);
-    const auto how = tr("%1, %2").arg(last.read_only ? tr("read-only") : tr("read and write"),
-                                      pluralize(last.most, "reference", "references"));
+    const auto since = length_text(last.from, lane.holds_now() ? until_ : last.to);
+    const auto how = tr("%1, up to %2")
+                         .arg(last.read_only ? tr("read-only") : tr("read-write"),
+                              pluralize(last.most, "reference", "references"));
     const auto before =
         lane.holds.size() > 1
-            ? tr(", and %1 before").arg(pluralize(lane.holds.size() - 1, "time", "times"))
+            ? tr(", held %1 earlier").arg(pluralize(lane.holds.size() - 1, "time", "times"))
             : QString();
     if (!lane.holds_now())
         return tr("%1 held it for %2 until %3 (%4%5)")
             .arg(name_of(lane), since, short_clock_text(last.to), how, before);
     if (last.unsure_from.micros != 0)
-        return tr("%1 has held it since %2; whether it still does is not recorded (%3%4)")
+        return tr("%1 has held it since %2; it is unknown whether it still does (%3%4)")
             .arg(name_of(lane), short_clock_text(last.from), how, before);
     return tr("%1 has held it for %2, since %3 (%4%5)")
         .arg(name_of(lane), since, short_clock_text(last.from), how, before);
@@ -142,7 +149,12 @@ void HolderLanesView::resizeEvent(QResizeEvent* event) {
 // So many parts that their labels fit, the outer ones inside of their ends.
 int HolderLanesView::ticks(const QFontMetrics& metrics) const {
     const int words = metrics.horizontalAdvance(short_clock_text(from())) + kMargin;
-    return std::clamp(2 * track().width() / (3 * std::max(words, 1)), 1, kTicks);
+    int count = std::clamp(2 * track().width() / (3 * std::max(words, 1)), 1, kTicks);
+    // Of another day there are no seconds.
+    while (count > 1 &&
+           short_clock_text(tick_time(0, count)) == short_clock_text(tick_time(1, count)))
+        --count;
+    return count;
 }
 
 Timestamp HolderLanesView::tick_time(int tick, int count) const {
@@ -162,6 +174,8 @@ void HolderLanesView::paint_axis(QPainter& painter) const {
     const auto& p = colours();
     painter.fillRect(QRect(0, 0, viewport()->width(), kAxis), p.surface);
     painter.setPen(p.muted);
+    painter.drawText(QRect(track().right() + kMargin, 0, kSince - kMargin, kAxis - 6),
+                     Qt::AlignRight | Qt::AlignVCenter, tr("last hold"));
     const int count = ticks(painter.fontMetrics());
     for (int i = 0; i <= count; ++i) {
         const auto text = short_clock_text(tick_time(i, count));
@@ -187,9 +201,9 @@ void HolderLanesView::paint_lane(QPainter& painter, const HolderLane& lane, cons
     const bool unsure = last.unsure_from.micros != 0;
     painter.setPen(lane.holds_now() && !unsure ? p.text : p.muted);
     painter.drawText(since, Qt::AlignRight | Qt::AlignVCenter,
-                     unsure && lane.holds_now() ? tr("not known")
-                     : lane.holds_now()         ? since_text(last.from, until_)
-                                                : since_text(last.from, last.to));
+                     unsure && lane.holds_now() ? tr("unknown")
+                     : lane.holds_now()         ? length_text(last.from, until_)
+                                                : length_text(last.from, last.to));
     const auto colour = lane.holds_now() ? p.accent : p.faint;
     for (const auto& hold : lane.holds) {
         const int height = hold.read_only ? kThinBar : kBar;

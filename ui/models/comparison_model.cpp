@@ -43,10 +43,10 @@ constexpr std::array kDifferenceColumns{
     column<DifferenceRow>(
         "name", "Name", [](Difference r) -> auto& { return r.difference.region().name; })
         .with_value_as_tip(),
-    column<DifferenceRow>("size_before", "Before",
+    column<DifferenceRow>("size_before", "Size before",
                           [](Difference r) { return size_of(r.difference.before); })
         .shown_as([](Difference r) { return side_text(r.difference.before); }),
-    column<DifferenceRow>("size_after", "After",
+    column<DifferenceRow>("size_after", "Size after",
                           [](Difference r) { return size_of(r.difference.after); })
         .shown_as([](Difference r) { return side_text(r.difference.after); }),
     column<DifferenceRow>(
@@ -71,7 +71,7 @@ constexpr std::array kTotalColumns{
     column<TotalRow, size_text>("bytes_after", "After",
                                 [](Total r) { return r.total.bytes_after; }),
     column<TotalRow, growth_text>("growth", "Growth", [](Total r) { return r.total.growth(); }),
-    column<TotalRow, count_text>("regions_after", "Regions",
+    column<TotalRow, count_text>("regions_after", "Regions after",
                                  [](Total r) { return r.total.regions_after; }),
     column<TotalRow, count_text>("added", "Added", [](Total r) { return r.total.added; }),
     column<TotalRow, count_text>("gone", "Gone", [](Total r) { return r.total.gone; }),
@@ -80,7 +80,7 @@ constexpr std::array kTotalColumns{
 }  // namespace
 
 QString growth_text(std::int64_t bytes) {
-    if (bytes == 0) return u"0"_s;
+    if (bytes == 0) return u"0 B"_s;
     const auto size = size_text(static_cast<std::uint64_t>(bytes < 0 ? -bytes : bytes));
     return (bytes < 0 ? u"−"_s : u"+"_s) + size;
 }

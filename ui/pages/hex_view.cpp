@@ -31,6 +31,7 @@ constexpr bool printable(char c) {
 HexView::HexView(QWidget* parent) : QAbstractScrollArea(parent) {
     setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
     setFocusPolicy(Qt::StrongFocus);
+    setFrameShape(QFrame::NoFrame);
     viewport()->setCursor(Qt::IBeamCursor);
     setAccessibleName(tr("Bytes"));
     clock_.start();

@@ -26,21 +26,41 @@ constexpr int kUnasked = 4;        // lines drawn when nothing is selected
 constexpr int kLaneRows = 20'000;  // newest events of a region that lanes are made from
 constexpr int kLanes = 1;          // the view beside the counts
 
+QString plot_note() {
+    return QObject::tr("select up to %1 to plot").arg(ReferenceGraph::kMaxRegions);
+}
+
+QWidget* with_legend(HolderLanesView* lanes) {
+    auto* box = new QWidget;
+    auto* column = new QVBoxLayout(box);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->addWidget(lanes, 1);
+    column->addWidget(make_line(QObject::tr("Thick: read-write. Thin: read-only. Grey: ended. "
+                                            "Hatched: unknown."),
+                                "muted"));
+    return box;
+}
+
 }  // namespace
 
 ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("References"), tr("Reference counts of regions over time"), parent),
       graph_(new ReferenceGraph(workspace)),
       lanes_(new HolderLanesView),
-      stack_(make_stack({graph_, lanes_})),
+      stack_(make_stack({graph_, with_legend(lanes_)})),
       view_(new ChoiceRow({tr("Counts"), tr("Holders")})),
       card_(new Card(tr("Reference counts"), stack_)),
       table_(new RegionTable(workspace, u"references"_s)),
+      regions_(new Card(tr("Regions"), table_)),
       feed_(workspace.event_source()) {
     card_->add_action(view_);
     connect(view_, &ChoiceRow::chosen, this, [this](int view) {
         stack_->setCurrentIndex(view);
-        card_->set_title(view == kLanes ? tr("Holders over time") : tr("Reference counts"));
+        const bool holders = view == kLanes;
+        card_->set_title(holders ? tr("Holders over time") : tr("Reference counts"));
+        set_subtitle(holders ? tr("Processes that held a region, and when")
+                             : tr("Reference counts of regions over time"));
+        regions_->set_note(holders ? tr("select one to see its holders") : plot_note());
         lanes_of_ = {};
         choose();
     });
@@ -48,14 +68,13 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     connect(&workspace, &Workspace::moment_changed, this, [this] {
         if (isVisible() && view_->current() == kLanes) load_lanes();
     });
-    auto* table_card = new Card(tr("Regions"), table_);
-    table_card->set_note(tr("select up to %1 to plot").arg(ReferenceGraph::kMaxRegions));
+    regions_->set_note(plot_note());
     table_->set_default_columns({kColumnId, kColumnState, kColumnReferences, kColumnAccesses,
                                  kColumnSize, kColumnIdle, kColumnOwner, kColumnHeldBy});
     table_->horizontalHeader()->setSortIndicator(kColumnReferences, Qt::DescendingOrder);
     table_->restore_layout();
     body()->addWidget(
-        make_split(Qt::Vertical, {card_, below(table_->make_filter(), table_card)}, {360, 320}), 1);
+        make_split(Qt::Vertical, {card_, below(table_->make_filter(), regions_)}, {360, 320}), 1);
     while_visible(this, table_, &RegionTable::selection_edited, [this] {
         workspace_.select(table_->selected_keys(), table_->hidden_keys().size());
     });
@@ -140,8 +159,8 @@ void ReferencesPage::load_lanes() {
         }
         std::reverse(rows->begin(), rows->end());
         lanes_->set_empty_text(
-            tr("No event tells of a holder. References that last less than a "
-               "second are not recorded."));
+            tr("No holder is recorded. References held for less than a second are not "
+               "recorded."));
         lanes_->show_lanes(holder_lanes(*rows), shown_now());
     });
 }

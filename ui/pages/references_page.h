@@ -39,6 +39,7 @@ class ReferencesPage : public Page {
     ChoiceRow* view_;
     Card* card_;
     RegionTable* table_;
+    Card* regions_;
     RegionKey lanes_of_;            // the region whose holders are shown
     std::uint64_t lanes_head_ = 0;  // number of events when they were asked for
     EventFeed feed_;

@@ -415,10 +415,11 @@ class Client {
         if (status != SNAKEPIT_SHM_OK) return detail::failure(status);
         return now;
     }
-    // The counter, to be passed to wait(). `timeout` is for the manager, if it has to be asked.
+    // The counter, to be passed to wait(). `timeout` limits the wait for the manager, if it must be
+    // asked.
     Result<std::uint64_t> counter(
         const std::string& id, std::chrono::milliseconds timeout = std::chrono::seconds(10)) const {
-        return wait(id, ~std::uint64_t{0}, timeout);  // no counter is that
+        return wait(id, ~std::uint64_t{0}, timeout);  // a counter never has this value
     }
     // A wait without a thread; see snakepit_shm_wait_begin. Returns a ticket.
     Result<std::uint64_t> wait_begin(const std::string& id, std::uint64_t since) const {
