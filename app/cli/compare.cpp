@@ -3,6 +3,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -52,11 +53,7 @@ Result<Capture> capture_now(const Context& context) {
 Result<Capture> capture_bundle(const std::string& file) {
     SHM_ASSIGN(const auto bundle, BundleReader::open(file));
     Capture out{file, bundle.manifest().created_at, {}, {}};
-    if (bundle.registry().empty())
-        return fail(ErrorCode::not_supported, fmt::format("bundle {} has no registry", file),
-                    "it contained none when it was written; choose another bundle");
-    SHM_ASSIGN(auto registry, RegistryReader::open(bundle.registry()));
-    out.rows = registry.poll().changed;
+    SHM_ASSIGN(out.rows, bundle.regions());
     return out;
 }
 
@@ -87,7 +84,13 @@ Result<Capture> capture_moment(const Context& context, Timestamp moment) {
                history.at(moment, present_in(paths.registry()), [](std::int64_t) { return true; }));
     if (!state.recorded) return fail(not_recorded(state));
     Capture out{"events", moment, {}, {}};
-    for (const auto& region : state.regions) out.rows.push_back(as_row(*region));
+    std::unordered_map<RegionId, const RegionInfo*> exist;
+    if (present)
+        for (const auto& info : *present) exist.emplace(info.id, &info);
+    for (const auto& region : state.regions) {
+        const auto found = exist.find(region->id);
+        out.rows.push_back(as_row(*region, found == exist.end() ? nullptr : found->second));
+    }
     if (state.not_known > 0)
         out.notes.push_back(fmt::format(
             "{} not listed: events were lost, so it is unknown whether they existed at {}.",
@@ -109,12 +112,6 @@ Result<Capture> capture(const Context& context, const std::string& word) {
 }
 
 // ------------------------------------------------------------------------ text
-
-std::string signed_size(std::int64_t bytes) {
-    if (bytes == 0) return "0 B";
-    const auto size = static_cast<std::uint64_t>(bytes < 0 ? -bytes : bytes);
-    return fmt::format("{}{}", bytes < 0 ? "-" : "+", format_size(size));
-}
 
 Tone tone_of(RegionDifferenceKind kind) {
     switch (kind) {
@@ -152,7 +149,7 @@ void print_totals(const RegionComparison& found, ComparedBy by) {
                  "BEFORE>", "AFTER>", "GROWTH>", "REGIONS>", "ADDED>", "GONE>"});
     for (const auto& total : found.by(by))
         table.add({total.name, format_size(total.bytes_before), format_size(total.bytes_after),
-                   signed_size(total.growth()), fmt::format("{}", total.regions_after),
+                   format_growth(total.growth()), fmt::format("{}", total.regions_after),
                    fmt::format("{}", total.added), fmt::format("{}", total.gone)});
     print(table);
 }
@@ -173,7 +170,7 @@ void print_text(const Capture& before, const Capture& after, const RegionCompari
         "{} added, {} gone, {} replaced, {} changed, {} unchanged; {}\n",
         found.count(RegionDifferenceKind::added), found.count(RegionDifferenceKind::gone),
         found.count(RegionDifferenceKind::replaced), found.count(RegionDifferenceKind::changed),
-        found.same, signed_size(total.growth())));
+        found.same, format_growth(total.growth())));
     if (by || !found.differences.empty()) print("\n");
     if (by)
         print_totals(found, *by);

@@ -106,6 +106,14 @@ std::string format_size(std::uint64_t bytes) {
     return fmt::format("{} {}", rounded(value), names[unit]);
 }
 
+std::string format_growth(std::int64_t bytes) {
+    if (bytes == 0) return format_size(0);
+    // Also of the smallest number, which has no opposite.
+    const auto size =
+        bytes < 0 ? ~static_cast<std::uint64_t>(bytes) + 1 : static_cast<std::uint64_t>(bytes);
+    return (bytes < 0 ? "-" : "+") + format_size(size);
+}
+
 std::string format_duration(std::int64_t millis) {
     const auto value = static_cast<double>(millis);
     if (millis < 1000) return fmt::format("{} ms", millis);

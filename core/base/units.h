@@ -18,6 +18,7 @@ Result<std::int64_t> parse_duration(std::string_view text);
 
 // "256 MiB", "1.5 KiB", "17 B".
 std::string format_size(std::uint64_t bytes);
+std::string format_growth(std::int64_t bytes);  // "+12 MiB", "-4 KiB", "0 B"
 // "3.2 s", "12 min", "4 h"; milliseconds in.
 std::string format_duration(std::int64_t millis);
 // "830 ns", "12.3 µs", "4.56 ms", "1.20 s": at most three digits below 1000 s; nanoseconds in.

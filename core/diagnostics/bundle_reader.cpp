@@ -164,6 +164,14 @@ Result<std::string> BundleReader::unpack_database(std::string_view name) {
     return path;
 }
 
+Result<std::vector<RegionRow>> BundleReader::regions() const {
+    if (registry_.empty())
+        return fail(ErrorCode::not_supported, fmt::format("bundle {} has no registry", file_),
+                    "it contained none when it was written; choose another bundle");
+    SHM_ASSIGN(auto registry, RegistryReader::open(registry_));
+    return registry.poll().changed;
+}
+
 Result<QJsonObject> BundleReader::document(const std::string& name) {
     if (!archive_.has(name)) return QJsonObject();
     SHM_ASSIGN(const auto text, archive_.read(name));

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "diagnostics/archive.h"
 #include "diagnostics/manifest.h"
+#include "layout/registry_reader.h"
 
 namespace snakepit::shm {
 
@@ -33,6 +34,8 @@ class BundleReader {
     const std::string& registry() const { return registry_; }
     const std::string& events() const { return events_; }
     const std::string& metrics() const { return metrics_; }
+    // The regions when it was written; not_supported if it has no registry.
+    Result<std::vector<RegionRow>> regions() const;
     // The document of a part such as "status.json"; empty if the bundle has none, or it is not an
     // object.
     Result<QJsonObject> document(const std::string& name);

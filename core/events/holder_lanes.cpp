@@ -2,7 +2,9 @@
 #include "events/holder_lanes.h"
 
 #include <algorithm>
-#include <map>
+#include <cstdlib>
+#include <set>
+#include <unordered_map>
 #include <utility>
 
 #include <QJsonArray>
@@ -13,22 +15,31 @@ namespace snakepit::shm {
 
 namespace {
 
-using Who = std::pair<std::int64_t, std::int64_t>;  // process id, start time
+// Start times are recorded as wall time: of the same process they differ a little after a restart
+// of the manager, or a step of the clock.
+constexpr std::int64_t kSameStart = 2'000'000;
 
 class Lanes {
   public:
     void add(const EventRow& row) {
-        if (out_.first.micros == 0) out_.first = row.time;
+        if (out_.first.micros == 0) {
+            out_.first = row.time;
+            cut_ = row.kind != EventKind::allocated;
+            epoch_ = row.epoch;
+        }
+        // Who held it then had to ask again.
+        if (row.epoch != epoch_) end_all(row.time);
+        epoch_ = row.epoch;
         if (row.kind == EventKind::freed) {
             end_all(row.time);
             out_.freed = row.time;
         } else if (row.kind == EventKind::references) {
             take(row);
         }
+        any_ = any_ || row.kind == EventKind::references;
     }
 
     HolderLanes finish() {
-        for (auto& [who, lane] : lanes_) out_.lanes.push_back(std::move(lane));
         std::stable_sort(out_.lanes.begin(), out_.lanes.end(), [](const auto& a, const auto& b) {
             if (a.holds_now() != b.holds_now()) return a.holds_now();
             return a.holds_now() ? a.holds.back().from < b.holds.back().from
@@ -42,56 +53,78 @@ class Lanes {
         const auto detail = QJsonDocument::fromJson(QByteArray::fromStdString(row.detail)).object();
         const auto more = std::max<qint64>(detail[QLatin1String("more")].toInteger(), 0);
         out_.unnamed = std::max(out_.unnamed, static_cast<std::uint64_t>(more));
-        std::vector<Who> named;
+        // A process with several clients is several holders.
+        std::unordered_map<std::size_t, std::uint64_t> counts;
         for (const auto& value : detail[QLatin1String("holders")].toArray()) {
             const auto holder = value.toObject();
             const auto count = holder[QLatin1String("count")].toInteger();
             if (count <= 0) continue;
-            named.push_back(hold(row.time, holder, static_cast<std::uint64_t>(count)));
+            const auto at = lane_of(holder);
+            hold(out_.lanes[at], row.time, holder);
+            counts[at] += static_cast<std::uint64_t>(count);
         }
-        for (auto& [who, lane] : lanes_) {
-            if (!lane.holds_now() || std::find(named.begin(), named.end(), who) != named.end())
-                continue;
-            auto& last = lane.holds.back();
-            if (more == 0)
-                last.to = row.time;
-            else if (last.unsure_from.micros == 0)
-                last.unsure_from = row.time;
+        for (const auto& [at, count] : counts) {
+            auto& most = out_.lanes[at].holds.back().most;
+            most = std::max(most, count);
+            holding_.insert(at);
+        }
+        for (auto it = holding_.begin(); it != holding_.end();) {
+            auto& last = out_.lanes[*it].holds.back();
+            const bool named = counts.contains(*it);
+            if (!named && more == 0) last.to = row.time;
+            if (!named && more > 0 && last.unsure_from.micros == 0) last.unsure_from = row.time;
+            it = !named && more == 0 ? holding_.erase(it) : std::next(it);
         }
     }
 
-    Who hold(Timestamp time, const QJsonObject& holder, std::uint64_t count) {
-        const Who who{holder[QLatin1String("pid")].toInteger(),
-                      holder[QLatin1String("started")].toInteger()};
-        auto& lane = lanes_[who];
-        if (lane.holds.empty()) {
-            lane.pid = who.first;
-            lane.started = who.second;
-            lane.process = holder[QLatin1String("process")].toString().toStdString();
-        }
+    std::size_t lane_of(const QJsonObject& holder) {
+        const auto pid = holder[QLatin1String("pid")].toInteger();
+        const auto started = from_rfc3339(holder[QLatin1String("started")].toString().toStdString())
+                                 .value_or(Timestamp{});
+        const auto [begin, end] = by_pid_.equal_range(pid);
+        for (auto it = begin; it != end; ++it)
+            if (std::abs(out_.lanes[it->second].started.micros - started.micros) <= kSameStart)
+                return it->second;
+        HolderLane lane;
+        lane.pid = pid;
+        lane.started = started;
+        lane.process = holder[QLatin1String("process")].toString().toStdString();
+        out_.lanes.push_back(std::move(lane));
+        by_pid_.emplace(pid, out_.lanes.size() - 1);
+        return out_.lanes.size() - 1;
+    }
+
+    void hold(HolderLane& lane, Timestamp time, const QJsonObject& holder) const {
         if (lane.worker.empty())
             lane.worker = holder[QLatin1String("worker")].toString().toStdString();
-        if (lane.holds.empty() || !lane.holds_now()) lane.holds.push_back({.from = time});
+        if (lane.holds.empty() || !lane.holds_now()) {
+            lane.holds.emplace_back();
+            lane.holds.back().from = time;
+            lane.holds.back().began_before = cut_ && !any_;
+        }
         auto& now = lane.holds.back();
         now.unsure_from = {};  // it is named again, so it held in between
-        now.most = std::max(now.most, count);
         now.read_only = now.read_only && holder[QLatin1String("read_only")].toBool();
-        return who;
     }
 
     void end_all(Timestamp time) {
-        for (auto& [who, lane] : lanes_)
-            if (lane.holds_now()) lane.holds.back().to = time;
+        for (const auto at : holding_) out_.lanes[at].holds.back().to = time;
+        holding_.clear();
     }
 
-    std::map<Who, HolderLane> lanes_;
+    std::unordered_multimap<std::int64_t, std::size_t> by_pid_;  // lanes
+    std::set<std::size_t> holding_;                              // lanes
     HolderLanes out_;
+    std::uint64_t epoch_ = 0;
+    bool cut_ = false;  // the first event is not the allocation
+    bool any_ = false;  // an event told of holders
 };
 
 }  // namespace
 
 std::vector<EventKind> holder_lane_kinds() {
-    return {EventKind::allocated, EventKind::references, EventKind::freed};
+    return {EventKind::allocated, EventKind::durable_restored, EventKind::references,
+            EventKind::freed};
 }
 
 HolderLanes holder_lanes(const std::vector<EventRow>& rows) {

@@ -11,17 +11,18 @@
 namespace snakepit::shm {
 
 struct Hold {
-    Timestamp from, to;       // to 0: it still holds
-    std::uint64_t most = 0;   // references at once
-    bool read_only = true;    // all the time
-    Timestamp unsure_from{};  // not every holder is named from then on; 0: known to its end
+    Timestamp from, to;         // to 0: it still holds
+    std::uint64_t most = 0;     // references at once
+    bool read_only = true;      // all the time
+    Timestamp unsure_from{};    // not every holder is named from then on; 0: known to its end
+    bool began_before = false;  // it held already when the events that are left begin
     friend bool operator==(const Hold&, const Hold&) = default;
 };
 
 // One process; a number that was used again is another one.
 struct HolderLane {
     std::int64_t pid = 0;
-    std::int64_t started = 0;  // ProcessInfo::start_time; 0: not recorded
+    Timestamp started;  // 0: not recorded
     std::string process, worker;
     std::vector<Hold> holds;  // one after the other, at least one
     bool holds_now() const { return holds.back().to.micros == 0; }
@@ -35,8 +36,7 @@ struct HolderLanes {
     std::uint64_t unnamed = 0;  // most holders at once that no event names
 };
 
-// `rows`: of one region, in the order of their numbers; other kinds than holder_lane_kinds() are
-// passed over.
+// `rows`: of one region, in the order of their numbers, of holder_lane_kinds().
 HolderLanes holder_lanes(const std::vector<EventRow>& rows);
 std::vector<EventKind> holder_lane_kinds();
 

@@ -17,17 +17,22 @@ namespace snakepit::shm {
 
 namespace {
 
+// Any sizes: a bundle is not trusted.
 std::int64_t difference(std::uint64_t before, std::uint64_t after) {
-    return static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before);
+    return static_cast<std::int64_t>(after - before);
 }
 
-// References of each process. Nothing where only some holders are named.
+// References of each process, which may be several holders. Nothing where only some are named.
 using Holders = std::map<std::int64_t, std::uint64_t>;
 std::optional<Holders> holders_of(const RegionInfo& info) {
     Holders out;
-    for (const auto& holder : info.references)
-        if (holder.count > 0) out[holder.pid] += holder.count;
-    return out.size() == info.holder_count ? std::optional(std::move(out)) : std::nullopt;
+    std::uint64_t named = 0;
+    for (const auto& holder : info.references) {
+        if (holder.count == 0) continue;
+        out[holder.pid] += holder.count;
+        ++named;
+    }
+    return named == info.holder_count ? std::optional(std::move(out)) : std::nullopt;
 }
 
 bool holders_differ(const RegionInfo& a, const RegionInfo& b) {
@@ -81,6 +86,18 @@ RegionDifference differing(const RegionRow& before, const RegionRow& after) {
             out.aspects |= part.aspect;
     }
     return out;
+}
+
+void tell(const RegionRow& from, RegionRow& to) {
+    const auto told = to.unknown & ~from.unknown & (kPartSize | kPartOwner);
+    if ((told & kPartSize) != 0) to.info.size = from.info.size;
+    if ((told & kPartOwner) != 0) {
+        to.info.owner_pid = from.info.owner_pid;
+        to.info.owner_uid = from.info.owner_uid;
+        to.info.owner_process = from.info.owner_process;
+        to.info.worker = from.info.worker;
+    }
+    to.unknown &= ~told;
 }
 
 // A name belongs to one region of its user at a time.
@@ -247,11 +264,17 @@ std::vector<ComparedTotal> RegionComparison::by(ComparedBy what) const {
 
 RegionComparison compare_regions(std::vector<RegionRow> before, std::vector<RegionRow> after) {
     RegionComparison out;
-    std::unordered_map<RegionId, const RegionRow*> then;
+    std::unordered_map<RegionId, RegionRow*> then;
     std::unordered_map<std::string, const RegionRow*> named;  // those that are gone
-    for (const auto& row : before) then.emplace(row.info.id, &row);
+    for (auto& row : before) then.emplace(row.info.id, &row);
     std::unordered_set<RegionId> now;
-    for (const auto& row : after) now.insert(row.info.id);
+    for (auto& row : after) {
+        now.insert(row.info.id);
+        const auto earlier = then.find(row.info.id);
+        if (earlier == then.end()) continue;
+        tell(*earlier->second, row);
+        tell(row, *earlier->second);
+    }
     for (const auto& row : before)
         if (auto key = name_key(row.info); !key.empty() && !now.contains(row.info.id))
             named.emplace(std::move(key), &row);

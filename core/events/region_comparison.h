@@ -72,6 +72,7 @@ struct RegionComparison {
     std::vector<RegionRow> before, after;  // what was compared
 };
 
+// What does not change while a region exists, one side may tell the other.
 RegionComparison compare_regions(std::vector<RegionRow> before, std::vector<RegionRow> after);
 
 }  // namespace snakepit::shm

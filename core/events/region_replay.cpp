@@ -106,7 +106,7 @@ void owner_went(PastRegion& region, const EventRow& row) {
 
 }  // namespace
 
-RegionRow as_row(const PastRegion& region) {
+RegionRow as_row(const PastRegion& region, const RegionInfo* present) {
     RegionRow row;
     row.holders = static_cast<std::uint32_t>(region.holders);
     row.unknown = region.unknown;
@@ -135,6 +135,20 @@ RegionRow as_row(const PastRegion& region) {
         info.references.push_back(
             {holder.pid, holder.process, holder.count, true,
              holder.read_only ? AccessMode::read_only : AccessMode::read_write, holder.worker});
+    if (!present) return row;
+    auto known = *present;
+    known.state = info.state;
+    known.sealed = info.sealed;
+    known.inconsistent = info.inconsistent;
+    known.has_policy = info.has_policy;
+    known.reference_count = info.reference_count;
+    known.holder_count = info.holder_count;
+    known.references = std::move(info.references);
+    known.last_accessed = {};
+    known.access_count = 0;
+    known.quarantined_until = {};
+    info = std::move(known);
+    row.unknown &= kPartState | kPartReferences | kPartUse;
     return row;
 }
 

@@ -45,8 +45,9 @@ struct PastRegion {
     Timestamp changed_at;       // its time
 };
 
-// As the registry would list it, without a slot; what no event tells is in `unknown`.
-RegionRow as_row(const PastRegion& region);
+// As the registry would list it, without a slot; what no event tells is in `unknown`. `present`:
+// the region as it is now, if it still exists, for what does not change while it does.
+RegionRow as_row(const PastRegion& region, const RegionInfo* present = nullptr);
 
 // One connected program at one moment.
 struct PastProgram {

@@ -181,7 +181,12 @@ class TestBytesDialog : public QObject {
         }
         QVERIFY(!f.open());
         QVERIFY(f.words().contains(QStringLiteral("does not allow")));
-        f.write(0, std::string(kSize, 'a'));  // the next look works again
+        // It is not tried again and again: each try may be recorded.
+        QSignalSpy read(f.dialog.get(), &BytesDialog::read_done);
+        QTest::qWait(1500);
+        QCOMPARE(read.count(), 0);
+        f.write(0, std::string(kSize, 'a'));
+        f.dialog->set_following(true);
         QTRY_VERIFY_WITH_TIMEOUT(!f.words().contains(QStringLiteral("does not allow")),
                                  kPatienceMs);
     }
@@ -193,6 +198,25 @@ class TestBytesDialog : public QObject {
         QSignalSpy read(f.dialog.get(), &BytesDialog::read_done);
         QTest::qWait(1500);
         QCOMPARE(read.count(), 0);
+        f.dialog->search(QStringLiteral("needle"));
+        QVERIFY(!f.words().contains(QStringLiteral("Searching")));
+    }
+
+    // As in every dialog, Return presses what has the focus and nothing else.
+    void return_in_a_field_does_what_the_field_says() {
+        BytesFixture f;
+        f.write(2000, "needle");
+        QVERIFY(f.open());
+        for (auto* line : f.dialog->findChildren<QLineEdit*>()) {
+            const bool offset = line->accessibleName() == QStringLiteral("Go to offset");
+            line->setText(offset ? QStringLiteral("0x40") : QStringLiteral("needle"));
+            line->setFocus();
+            QSignalSpy done(f.dialog.get(), &BytesDialog::search_done);
+            QTest::keyClick(line, Qt::Key_Return);
+            if (!offset) QVERIFY(done.wait(60'000));
+            QVERIFY(f.dialog->isVisible());
+            QCOMPARE(f.dialog->view().cursor(), offset ? 0x40U : 2000U);
+        }
     }
 
     void a_region_of_many_tebibytes_has_a_last_line() {

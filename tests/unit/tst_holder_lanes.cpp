@@ -31,7 +31,7 @@ QStringList told(const HolderLanes& lanes) {
     for (const auto& lane : lanes.lanes) {
         auto text = QString("%1/%2 %3:")
                         .arg(lane.pid)
-                        .arg(lane.started)
+                        .arg(lane.started.micros / 1'000'000 % 10)
                         .arg(QString::fromStdString(lane.process));
         for (const auto& hold : lane.holds)
             text += QString(" %1%2-%3")
@@ -46,12 +46,12 @@ QStringList told(const HolderLanes& lanes) {
 
 constexpr auto kNobody = R"({"count":0,"holders":[]})";
 constexpr auto kOne =
-    R"({"count":1,"holders":[{"pid":7,"process":"p","started":1,"count":1,"read_only":true}]})";
+    R"({"count":1,"holders":[{"pid":7,"process":"p","started":"2026-11-22T10:00:01.000000Z","count":1,"read_only":true}]})";
 constexpr auto kBoth =
-    R"({"count":3,"holders":[{"pid":7,"process":"p","started":1,"count":2,"read_only":false},)"
-    R"({"pid":8,"process":"q","worker":"w1","started":2,"count":1,"read_only":true}]})";
+    R"({"count":3,"holders":[{"pid":7,"process":"p","started":"2026-11-22T10:00:01.000000Z","count":2,"read_only":false},)"
+    R"({"pid":8,"process":"q","worker":"w1","started":"2026-11-22T10:00:02.500000Z","count":1,"read_only":true}]})";
 constexpr auto kOther =
-    R"({"count":1,"holders":[{"pid":8,"process":"q","worker":"w1","started":2,"count":1,"read_only":true}]})";
+    R"({"count":1,"holders":[{"pid":8,"process":"q","worker":"w1","started":"2026-11-22T10:00:02.500000Z","count":1,"read_only":true}]})";
 
 }  // namespace
 
@@ -101,13 +101,14 @@ class TestHolderLanes : public QObject {
     void a_number_that_is_used_again_is_another_process() {
         Rows r;
         r.held(10, kOne).held(
-            20, R"({"count":1,"holders":[{"pid":7,"process":"z","started":9,"count":1}]})");
+            20,
+            R"({"count":1,"holders":[{"pid":7,"process":"z","started":"2026-11-22T10:00:09.000000Z","count":1}]})");
         QCOMPARE(told(holder_lanes(r.rows)), QStringList({"7/9 z: 20-", "7/1 p: 10-20"}));
     }
 
     void who_had_no_room_in_an_event_may_still_hold() {
         constexpr auto crowded =
-            R"({"count":5,"holders":[{"pid":8,"process":"q","started":2,"count":1}],"more":4})";
+            R"({"count":5,"holders":[{"pid":8,"process":"q","started":"2026-11-22T10:00:02.500000Z","count":1}],"more":4})";
         Rows r;
         r.held(10, kOne).held(20, crowded);
         auto lanes = holder_lanes(r.rows);
@@ -117,6 +118,41 @@ class TestHolderLanes : public QObject {
         QCOMPARE(told(holder_lanes(r.rows)), QStringList({"7/1 p: 10-", "8/2 q: 20-"}));
         r.held(40, crowded).held(50, kOther);  // not any more
         QCOMPARE(told(holder_lanes(r.rows)), QStringList({"8/2 q: 20-", "7/1 p: ?10-50"}));
+    }
+
+    void start_times_that_differ_a_little_are_of_one_process() {
+        Rows r;
+        r.held(10, kOne).held(
+            20,
+            R"({"count":1,"holders":[{"pid":7,"process":"p","started":"2026-11-22T10:00:02.900000Z","count":1}]})");
+        QCOMPARE(told(holder_lanes(r.rows)), QStringList("7/1 p: 10-"));
+    }
+
+    void clients_of_one_process_are_added_up() {
+        Rows r;
+        r.held(
+            10,
+            R"({"count":3,"holders":[{"pid":7,"process":"p","started":"2026-11-22T10:00:01.000000Z","count":1},)"
+            R"({"pid":7,"process":"p","started":"2026-11-22T10:00:01.000000Z","count":2}]})");
+        const auto lanes = holder_lanes(r.rows);
+        QCOMPARE(told(lanes), QStringList("7/1 p: 10-"));
+        QCOMPARE(lanes.lanes.front().holds.front().most, 3U);
+    }
+
+    void another_registry_ends_the_holds_of_the_one_before() {
+        Rows r;
+        r.held(10, kOne).add(EventKind::durable_restored, 20);
+        r.rows.back().epoch = 9;
+        QCOMPARE(told(holder_lanes(r.rows)), QStringList("7/1 p: 10-20"));
+    }
+
+    void a_history_that_was_cut_does_not_know_the_beginning() {
+        Rows cut, whole;
+        cut.held(10, kOne).held(20, kBoth);
+        const auto lanes = holder_lanes(cut.rows).lanes;
+        QVERIFY(lanes[0].holds.front().began_before && !lanes[1].holds.front().began_before);
+        whole.add(EventKind::allocated, 5).held(10, kOne);
+        QVERIFY(!holder_lanes(whole.rows).lanes[0].holds.front().began_before);
     }
 
     void details_that_are_none_are_passed_over() {

@@ -180,6 +180,33 @@ class TestRegionComparison : public QObject {
         QCOMPARE(told(compare_regions({before}, {after})), QStringList("changed 1 policy"));
     }
 
+    // The events of its allocation were removed: then it would seem to have grown from nothing.
+    void what_does_not_change_one_side_tells_the_other() {
+        auto before = region(1, 0);
+        before.info.owner_process.clear();
+        before.unknown = kAllParts;
+        const auto found = compare_regions({before}, {region(1, 4096)});
+        QVERIFY(found.differences.empty());
+        QCOMPARE(found.total.growth(), 0);
+        QCOMPARE(totals(found, ComparedBy::program), QString("python3 4096->4096 +0 -0"));
+    }
+
+    void clients_of_one_process_are_holders_each() {
+        const auto one = held(1, {{.pid = 7, .process = "a", .count = 1},
+                                  {.pid = 7, .process = "a", .count = 1},
+                                  {.pid = 8, .process = "b", .count = 1}});
+        const auto other = held(1, {{.pid = 7, .process = "a", .count = 1},
+                                    {.pid = 8, .process = "b", .count = 1},
+                                    {.pid = 8, .process = "b", .count = 1}});
+        QCOMPARE(told(compare_regions({one}, {other})), QStringList("changed 1 holders"));
+    }
+
+    void sizes_that_nobody_has_do_not_overflow() {
+        const auto found = compare_regions({region(1, 0)}, {region(2, ~std::uint64_t{0})});
+        QCOMPARE(found.differences.size(), std::size_t{2});
+        (void)found.total.growth();
+    }
+
     void totals_are_of_programs_workers_and_users() {
         auto grown = region(2, 100);
         grown.info.owner_process = "trainer";

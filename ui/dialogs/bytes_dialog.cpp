@@ -8,6 +8,7 @@
 #include <QHeaderView>
 #include <QLineEdit>
 #include <QMenu>
+#include <QShortcut>
 #include <QTableWidget>
 #include <QTimer>
 #include <QVBoxLayout>
@@ -35,7 +36,7 @@ QString title_of(const RegionInfo& region) {
 
 }  // namespace
 
-// Used by the worker, apart from `ended`.
+// Used by the worker.
 struct BytesDialog::Reader {
     Reader(std::shared_ptr<ManagerPort> port, RegionInfo info)
         : manager(std::move(port)), region(std::move(info)) {}
@@ -49,28 +50,9 @@ struct BytesDialog::Reader {
         return got;
     }
 
-    // Where `needle` begins: from `from` on, then before it; none: nowhere.
-    Result<std::optional<std::uint64_t>> find(const std::string& needle, std::uint64_t from) {
-        SHM_ASSIGN(const auto behind, find_between(needle, from, region.size));
-        if (behind) return behind;
-        return find_between(needle, 0, std::min(region.size, from + needle.size()));
-    }
-    Result<std::optional<std::uint64_t>> find_between(const std::string& needle, std::uint64_t from,
-                                                      std::uint64_t end) {
-        while (from + needle.size() <= end && !ended) {
-            const auto size = std::min<std::uint64_t>(kSearched + needle.size() - 1, end - from);
-            SHM_ASSIGN(const auto part, read(from, static_cast<std::size_t>(size)));
-            if (const auto at = part.find(needle); at != part.npos) return from + at;
-            if (part.size() < size) break;
-            from += kSearched;
-        }
-        return std::optional<std::uint64_t>();
-    }
-
     std::shared_ptr<ManagerPort> manager;
     RegionInfo region;
     std::unique_ptr<ByteSource> bytes;
-    std::atomic<bool> ended{false};
 };
 
 BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent)
@@ -111,10 +93,6 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
     view_->setFocus();
 }
 
-BytesDialog::~BytesDialog() {
-    reader_->ended = true;
-}
-
 void BytesDialog::build_tools() {
     offset_->setAccessibleName(tr("Go to offset"));
     offset_->setPlaceholderText(tr("Offset (0x1000)"));
@@ -122,6 +100,15 @@ void BytesDialog::build_tools() {
     needle_->setAccessibleName(tr("Search"));
     needle_->setPlaceholderText(tr("Search: text, or bytes such as 0x1aff"));
     connect(needle_, &QLineEdit::returnPressed, this, [this] { search(needle_->text()); });
+    // Every piece that is read would be one more record.
+    allow(needle_, !region_.audit_access, tr("Every read of an audited region is recorded."));
+    const auto on_key = [this](QKeySequence::StandardKey key, auto act) {
+        auto* shortcut = new QShortcut(key, view_);
+        shortcut->setContext(Qt::WidgetShortcut);
+        connect(shortcut, &QShortcut::activated, this, act);
+    };
+    on_key(QKeySequence::Copy, [this] { copy_selection(hex_text); });
+    on_key(QKeySequence::SelectAll, [this] { view_->select_all(); });
     auto* refresh = make_tool(u"refresh"_s, tr("Refresh"), u"F5"_s);
     connect(refresh, &QToolButton::clicked, this, &BytesDialog::look);
     body()->addLayout(make_row({offset_, needle_, follow_, refresh}, needle_));
@@ -185,6 +172,8 @@ void BytesDialog::look() {
                 view_->show_bytes(offset, QByteArray::fromStdString(*bytes));
             } else {
                 failed_ = true;
+                set_following(
+                    false);  // each try is a connection, and may be a refusal that is recorded
                 set_message(error_text(bytes.error()), Severity::bad);
             }
             Q_EMIT read_done(bytes.has_value());
@@ -219,28 +208,49 @@ void BytesDialog::go_to(const QString& offset) {
     view_->set_cursor(*wanted);
 }
 
+// A piece at a time, so that looks come in between: from behind the cursor to the end, and from the
+// beginning on.
 void BytesDialog::search(const QString& what) {
     const auto needle = parse_needle(what);
-    if (needle.isEmpty() || searching_) return;
-    searching_ = true;
+    if (needle.isEmpty() || !needle_->isEnabled()) return;
     set_message(tr("Searching…"), Severity::info);
+    search_ = {what, needle.toStdString(), view_->cursor() + 1, region_.size, false, ++searches_};
+    search_on();
+}
+
+void BytesDialog::search_on() {
+    const auto size = std::min<std::uint64_t>(kSearched + search_.needle.size() - 1,
+                                              search_.end - std::min(search_.end, search_.at));
+    if (size < search_.needle.size()) {
+        if (std::exchange(search_.again, true)) return search_ended(std::nullopt);
+        search_.end = std::min(region_.size, view_->cursor() + search_.needle.size());
+        search_.at = 0;
+        return search_on();
+    }
     background_.run(
         this,
-        [reader = reader_, text = needle.toStdString(), from = view_->cursor() + 1] {
-            return reader->find(text, from);
+        [reader = reader_, at = search_.at, size] {
+            return reader->read(at, static_cast<std::size_t>(size));
         },
-        [this, what, size = needle.size()](const Result<std::optional<std::uint64_t>>& found) {
-            searching_ = false;
-            if (!found)
-                set_message(error_text(found.error()), Severity::bad);
-            else if (!*found)
-                set_message(tr("'%1' was not found.").arg(what), Severity::caution);
-            else
-                set_message({}, Severity::none);
-            const bool any = found && *found;
-            if (any) view_->select(**found, static_cast<std::uint64_t>(size));
-            Q_EMIT search_done(any);
+        [this, number = search_.number](const Result<std::string>& part) {
+            if (number != search_.number) return;  // another one has begun
+            if (!part) return search_ended(std::nullopt, &part.error());
+            if (const auto found = part->find(search_.needle); found != part->npos)
+                return search_ended(search_.at + found);
+            search_.at += kSearched;
+            search_on();
         });
+}
+
+void BytesDialog::search_ended(std::optional<std::uint64_t> found, const Error* error) {
+    if (error)
+        set_message(error_text(*error), Severity::bad);
+    else if (!found)
+        set_message(tr("'%1' was not found.").arg(search_.what), Severity::caution);
+    else
+        set_message({}, Severity::none);
+    if (found) view_->select(*found, search_.needle.size());
+    Q_EMIT search_done(found.has_value());
 }
 
 // Read again: all of it need not be in sight.

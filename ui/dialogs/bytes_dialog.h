@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "ui/dialogs/task_dialog.h"
 
@@ -21,7 +22,6 @@ class BytesDialog : public TaskDialog {
     Q_OBJECT
   public:
     BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget* parent);
-    ~BytesDialog() override;  // ends a search
 
     HexView& view() { return *view_; }
     void go_to(const QString& offset);  // a number, also 0x…, or a size such as 4KiB
@@ -34,11 +34,20 @@ class BytesDialog : public TaskDialog {
 
   private:
     struct Reader;
+    struct Search {
+        QString what;
+        std::string needle;
+        std::uint64_t at = 0, end = 0;
+        bool again = false;  // from the beginning of the region
+        int number = 0;
+    };
     void build_tools();
     void build_values();
     void build_copy();
     void look();
     void show_values();
+    void search_on();
+    void search_ended(std::optional<std::uint64_t> found, const Error* error = nullptr);
     void copy_selection(QString (*format)(const QByteArray&));
 
     RegionInfo region_;
@@ -50,7 +59,9 @@ class BytesDialog : public TaskDialog {
     QLabel* place_;
     QPushButton* copy_;
     QTimer *clock_, *soon_;
-    bool looking_ = false, look_again_ = false, failed_ = false, searching_ = false;
+    bool looking_ = false, look_again_ = false, failed_ = false;
+    Search search_;
+    int searches_ = 0;
     Background background_;  // last: its thread ends before the rest goes
 };
 

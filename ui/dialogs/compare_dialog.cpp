@@ -10,10 +10,12 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <numeric>
+#include <unordered_map>
 
 #include "events/region_history.h"
 #include "platform/replace_file.h"
 #include "ui/models/export.h"
+#include "ui/models/user_names.h"
 #include "ui/pages/choice_row.h"
 #include "ui/pages/save_file.h"
 #include "ui/pages/table_view.h"
@@ -134,6 +136,7 @@ struct CompareDialog::Reader {
     Result<std::vector<RegionRow>> rows(const Choice& choice,
                                         const std::vector<RegionInfo>& present,
                                         std::uint64_t& not_known) {
+        if (ended) return fail(ErrorCode::timeout, "the dialog was closed");
         if (choice.kind == CaptureChooser::Kind::now) return rows_of(present);
         if (choice.kind == CaptureChooser::Kind::bundle) return read_bundle(choice.file);
         SHM_ASSIGN(const auto state,
@@ -142,8 +145,13 @@ struct CompareDialog::Reader {
             return fail(ErrorCode::region_not_found, "no history of " + to_rfc3339(choice.moment),
                         "choose a later time, or a bundle from that time");
         not_known += state.not_known;
+        std::unordered_map<RegionId, const RegionInfo*> exist;
+        for (const auto& info : present) exist.emplace(info.id, &info);
         std::vector<RegionRow> out;
-        for (const auto& region : state.regions) out.push_back(as_row(*region));
+        for (const auto& region : state.regions) {
+            const auto found = exist.find(region->id);
+            out.push_back(as_row(*region, found == exist.end() ? nullptr : found->second));
+        }
         return out;
     }
     Result<Compared> compare(const Choice& before, const Choice& after,
@@ -152,6 +160,9 @@ struct CompareDialog::Reader {
         SHM_ASSIGN(auto old_rows, rows(before, present, out.not_known));
         SHM_ASSIGN(auto new_rows, rows(after, present, out.not_known));
         out.comparison = compare_regions(std::move(old_rows), std::move(new_rows));
+        out.rows = DifferenceModel::rows_of(out.comparison);
+        for (const auto& total : out.comparison.by(ComparedBy::user))
+            learn_user(QString::fromStdString(total.name).toUInt());
         return out;
     }
 
@@ -269,7 +280,7 @@ void CompareDialog::take(Result<Compared> found) {
                               .arg(pluralize(found->not_known, "region is", "regions are"));
     say(summary_, summary);
     export_->setEnabled(true);
-    differences_->show_differences(comparison_);
+    differences_->show_differences(std::move(found->rows));
     show_view(view_->current());
     tables_->currentWidget()->setFocus();
     Q_EMIT compared(true);
@@ -278,7 +289,7 @@ void CompareDialog::take(Result<Compared> found) {
 // What is shown belongs to the sides as they were.
 void CompareDialog::forget() {
     comparison_ = {};
-    differences_->show_differences(comparison_);
+    differences_->show_differences({});
     show_view(view_->current());
     say(summary_, tr("Choose two sides, then compare them."));
     export_->setEnabled(false);

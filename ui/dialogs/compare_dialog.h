@@ -65,6 +65,7 @@ class CompareDialog : public TaskDialog {
   private:
     struct Compared {
         RegionComparison comparison;
+        std::vector<DifferenceModel::Ptr> rows;
         std::uint64_t not_known = 0;
     };
     struct Reader;

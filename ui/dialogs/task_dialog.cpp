@@ -72,9 +72,9 @@ TaskDialog::TaskDialog(Workspace& workspace, const QString& title, const QString
 // Return presses what has the focus, never another button.
 void TaskDialog::keyPressEvent(QKeyEvent* event) {
     const bool enter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
+    if (!enter) return QDialog::keyPressEvent(event);
     auto* focused = qobject_cast<QAbstractButton*>(focusWidget());
-    if (!enter || !focused || focused->isCheckable()) return QDialog::keyPressEvent(event);
-    focused->click();
+    if (focused && !focused->isCheckable()) focused->click();
 }
 
 void TaskDialog::reject() {

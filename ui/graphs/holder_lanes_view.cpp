@@ -65,6 +65,7 @@ void HolderLanesView::set_until(Timestamp until) {
 
 // Screen readers hear those that still hold.
 void HolderLanesView::describe() {
+    if (selected_ >= 0) return setAccessibleDescription(sentence(selected_));
     QStringList out;
     for (int i = 0; i < static_cast<int>(lanes_.lanes.size()) && i < kSpokenLanes; ++i)
         out += sentence(i);
@@ -75,8 +76,9 @@ void HolderLanesView::describe() {
 }
 
 Timestamp HolderLanesView::from() const {
-    Timestamp first = lanes_.first;
-    for (const auto& lane : lanes_.lanes) first = std::min(first, lane.holds.front().from);
+    Timestamp first{std::max<std::int64_t>(lanes_.first.micros, 0)};
+    for (const auto& lane : lanes_.lanes)
+        first = std::min(first, std::max(lane.holds.front().from, Timestamp{0}));
     return std::min(first, Timestamp{until_.micros - kLeastSpan});
 }
 
@@ -130,7 +132,8 @@ QString HolderLanesView::sentence(int number) const {
     if (last.unsure_from.micros != 0)
         return tr("%1 has held it since %2; it is unknown whether it still does (%3%4)")
             .arg(name_of(lane), short_clock_text(last.from), how, before);
-    return tr("%1 has held it for %2, since %3 (%4%5)")
+    return (last.began_before ? tr("%1 has held it for at least %2, since before %3 (%4%5)")
+                              : tr("%1 has held it for %2, since %3 (%4%5)"))
         .arg(name_of(lane), since, short_clock_text(last.from), how, before);
 }
 

@@ -102,11 +102,7 @@ BundleLabel label_of(const BundleReader& bundle) {
 
 Result<std::vector<RegionRow>> regions_of_bundle(const std::string& file) {
     SHM_ASSIGN(const auto bundle, BundleReader::open(file));
-    if (bundle.registry().empty())
-        return fail(ErrorCode::not_supported, fmt::format("bundle {} has no registry", file),
-                    "choose one that was written while there was one");
-    SHM_ASSIGN(auto registry, RegistryReader::open(bundle.registry()));
-    return registry.poll().changed;
+    return bundle.regions();
 }
 
 Workspace::Parts bundle_parts(BundleReader& bundle) {

@@ -56,13 +56,6 @@ QString hex_text(const QByteArray& bytes) {
     return QString::fromLatin1(bytes.toHex(' '));
 }
 
-QString plain_ascii(const QByteArray& bytes) {
-    QString out;
-    out.reserve(bytes.size());
-    for (const char c : bytes) out += c >= ' ' && c <= '~' ? QLatin1Char(c) : QLatin1Char('.');
-    return out;
-}
-
 QString c_array(const QByteArray& bytes) {
     QString out = u"unsigned char bytes[%1] = {"_s.arg(bytes.size());
     for (qsizetype i = 0; i < bytes.size(); ++i) {

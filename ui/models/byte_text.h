@@ -14,9 +14,8 @@ namespace snakepit::shm::ui {
 int offset_digits(std::uint64_t size);
 QString offset_text(std::uint64_t offset, int digits);
 
-QString hex_text(const QByteArray& bytes);     // "00 ff 1a"
-QString plain_ascii(const QByteArray& bytes);  // a dot for what cannot be printed
-QString c_array(const QByteArray& bytes);      // "unsigned char bytes[3] = {…};", 12 in a line
+QString hex_text(const QByteArray& bytes);  // "00 ff 1a"
+QString c_array(const QByteArray& bytes);   // "unsigned char bytes[3] = {…};", 12 in a line
 
 // What the first bytes mean as each type, in both byte orders; "–" where there are too few.
 struct TypedValue {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/models/comparison_model.h"
 
+#include "base/units.h"
 #include "ui/models/user_names.h"
 
 namespace snakepit::shm::ui {
@@ -80,18 +81,16 @@ constexpr std::array kTotalColumns{
 }  // namespace
 
 QString growth_text(std::int64_t bytes) {
-    if (bytes == 0) return u"0 B"_s;
-    const auto size = size_text(static_cast<std::uint64_t>(bytes < 0 ? -bytes : bytes));
-    return (bytes < 0 ? u"−"_s : u"+"_s) + size;
+    return QString::fromStdString(format_growth(bytes)).replace(u'-', u'−');
 }
 
-void DifferenceModel::show_differences(const RegionComparison& comparison) {
+std::vector<DifferenceModel::Ptr> DifferenceModel::rows_of(const RegionComparison& comparison) {
     std::vector<Ptr> rows;
     rows.reserve(comparison.differences.size());
     for (const auto& one : comparison.differences)
         rows.push_back(std::make_shared<const DifferenceRow>(
             DifferenceRow{one, QString::fromStdString(describe(one))}));
-    set_rows(std::move(rows));
+    return rows;
 }
 
 std::span<const Column<DifferenceRow>> DifferenceModel::columns() const {

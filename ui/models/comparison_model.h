@@ -16,7 +16,9 @@ struct DifferenceRow {
 class DifferenceModel : public KeyedTable<DifferenceRow, RegionId> {
   public:
     using KeyedTable::KeyedTable;
-    void show_differences(const RegionComparison& comparison);
+    // Any thread: there may be many.
+    static std::vector<Ptr> rows_of(const RegionComparison& comparison);
+    void show_differences(std::vector<Ptr> rows) { set_rows(std::move(rows)); }
 
   protected:
     std::span<const Column<DifferenceRow>> columns() const override;
@@ -41,7 +43,6 @@ class ComparedTotalModel : public KeyedTable<TotalRow, std::string> {
     int compare_rows(const TotalRow& a, const TotalRow& b) const override;
 };
 
-// "+12 MiB", "-4 KiB", "0".
 QString growth_text(std::int64_t bytes);
 
 }  // namespace snakepit::shm::ui

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "platform/fault_guard.h"
+#include "platform/guarded_copy.h"
 #include "platform/locked_memory.h"
 
 namespace snakepit::shm::ui {
@@ -39,9 +39,8 @@ Result<std::string> LiveBytes::read(std::uint64_t offset, std::size_t size) {
         return text_of(plain.bytes());
     }
     SHM_ASSIGN(const auto mapped, client_->map(info_.id, AccessMode::read_only));
-    const FaultGuard guard(mapped.data + offset, count);
-    auto out = text_of({mapped.data + offset, count});
-    const bool cut = guard.faulted();
+    std::string out(count, '\0');
+    const bool cut = !copy_from_shared(out.data(), mapped.data + offset, count);
     SHM_TRY(client_->unmap(mapped));
     if (cut)
         return fail(ErrorCode::corruption_detected, "another process cut the region's memory",

@@ -133,25 +133,10 @@ RegistryDelta PastRows::leave(std::vector<RegionRow> rows) const {
 }
 
 RegionRow PastRows::row_of(const PastRegion& region, const RegionKey& key) const {
-    auto row = as_row(region);
+    const auto place = place_.find(region.id);
+    auto row = as_row(region, place == place_.end() ? nullptr : &(*present_)[place->second]);
     row.slot = key.slot;
     row.generation = key.generation;
-    const auto place = place_.find(region.id);
-    if (place == place_.end()) return row;
-    // What does not change while a region exists.
-    auto info = (*present_)[place->second];
-    info.state = row.info.state;
-    info.sealed = row.info.sealed;
-    info.inconsistent = row.info.inconsistent;
-    info.has_policy = row.info.has_policy;
-    info.reference_count = row.info.reference_count;
-    info.holder_count = row.info.holder_count;
-    info.references = std::move(row.info.references);
-    info.last_accessed = {};
-    info.access_count = 0;
-    info.quarantined_until = {};
-    row.info = std::move(info);
-    row.unknown &= kPartState | kPartReferences | kPartUse;
     return row;
 }
 

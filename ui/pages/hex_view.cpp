@@ -6,6 +6,7 @@
 #include <QKeyEvent>
 #include <QPainter>
 #include <QScrollBar>
+#include <QTimer>
 #include <algorithm>
 #include <limits>
 
@@ -117,7 +118,9 @@ void HexView::show_bytes(std::uint64_t offset, const QByteArray& bytes) {
     shown_from_ = offset;
     shown_ = bytes;
     viewport()->update();
-    Q_EMIT cursor_moved();  // what is under it may be another value
+    if (!marks_.empty())  // they end also when nobody looks again
+        QTimer::singleShot(kMarkMillis + 1, viewport(), qOverload<>(&QWidget::update));
+    tell_cursor();  // what is under it may be another value
 }
 
 void HexView::forget_old_marks() {
@@ -140,6 +143,15 @@ void HexView::set_cursor(std::uint64_t offset, bool extend) {
     else if (line >= first_line_ + visible)
         show_line(line - visible + 1);
     viewport()->update();
+    tell_cursor();
+}
+
+// Screen readers hear the byte under the cursor.
+void HexView::tell_cursor() {
+    const auto byte = at_cursor(1);
+    setAccessibleDescription(tr("Offset 0x%1: %2")
+                                 .arg(cursor_, 0, 16)
+                                 .arg(byte.isEmpty() ? tr("not read yet") : hex_text(byte)));
     Q_EMIT cursor_moved();
 }
 

@@ -21,6 +21,7 @@ class HexView : public QAbstractScrollArea {
 
     void set_size(std::uint64_t bytes);  // of all
     std::uint64_t size() const { return size_; }
+    void select_all() { select(0, size_); }
     // What is in sight: where it begins, and how many bytes.
     std::uint64_t first() const { return first_line_ * kWidth; }
     std::size_t count() const;
@@ -66,6 +67,7 @@ class HexView : public QAbstractScrollArea {
     void paint_line(QPainter& painter, const Columns& at, std::uint64_t line, int top) const;
     void move_by(std::int64_t bytes, bool extend);
     void forget_old_marks();
+    void tell_cursor();
 
     std::uint64_t size_ = 0, first_line_ = 0, cursor_ = 0, anchor_ = 0;
     std::uint64_t shown_from_ = 0;

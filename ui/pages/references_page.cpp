@@ -22,22 +22,34 @@ namespace snakepit::shm::ui {
 
 namespace {
 
-constexpr int kUnasked = 4;        // lines drawn when nothing is selected
-constexpr int kLaneRows = 20'000;  // newest events of a region that lanes are made from
-constexpr int kLanes = 1;          // the view beside the counts
+constexpr int kUnasked = 4;       // lines drawn when nothing is selected
+constexpr int kLaneRows = 5'000;  // newest events of a region that lanes are made from
+constexpr int kLanes = 1;         // the view beside the counts
+
+// What the registry shows of who holds it.
+std::vector<std::uint64_t> holders_of(const RegionEntry& entry) {
+    std::vector<std::uint64_t> out{entry.row.info.reference_count, entry.row.holders};
+    for (const auto& holder : entry.row.info.references) {
+        out.push_back(static_cast<std::uint64_t>(holder.pid));
+        out.push_back(holder.count);
+    }
+    return out;
+}
 
 QString plot_note() {
     return QObject::tr("select up to %1 to plot").arg(ReferenceGraph::kMaxRegions);
 }
 
-QWidget* with_legend(HolderLanesView* lanes) {
+QString legend_text() {
+    return QObject::tr("Thick: read-write. Thin: read-only. Grey: ended. Hatched: unknown.");
+}
+
+QWidget* with_legend(HolderLanesView* lanes, ElidedLabel* legend) {
     auto* box = new QWidget;
     auto* column = new QVBoxLayout(box);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(lanes, 1);
-    column->addWidget(make_line(QObject::tr("Thick: read-write. Thin: read-only. Grey: ended. "
-                                            "Hatched: unknown."),
-                                "muted"));
+    column->addWidget(legend);
     return box;
 }
 
@@ -47,7 +59,8 @@ ReferencesPage::ReferencesPage(Workspace& workspace, QWidget* parent)
     : Page(workspace, tr("References"), tr("Reference counts of regions over time"), parent),
       graph_(new ReferenceGraph(workspace)),
       lanes_(new HolderLanesView),
-      stack_(make_stack({graph_, with_legend(lanes_)})),
+      legend_(make_line(legend_text(), "muted")),
+      stack_(make_stack({graph_, with_legend(lanes_, legend_)})),
       view_(new ChoiceRow({tr("Counts"), tr("Holders")})),
       card_(new Card(tr("Reference counts"), stack_)),
       table_(new RegionTable(workspace, u"references"_s)),
@@ -89,11 +102,11 @@ void ReferencesPage::pass_second() {
         if (workspace_.selection().empty() && faded()) choose();
         return;
     }
-    if (!workspace_.regions().find(lanes_of_)) return choose();
-    if (workspace_.event_head() != lanes_head_)
-        load_lanes();
-    else
-        lanes_->set_until(shown_now());
+    const auto* entry = workspace_.regions().find(lanes_of_);
+    if (!entry) return choose();
+    lanes_->set_until(shown_now());
+    // Only what its own events may tell, and not before the last answer has come.
+    if (holders_of(*entry) != holders_ && !feed_.busy()) load_lanes();
 }
 
 void ReferencesPage::on_shown() {
@@ -144,7 +157,7 @@ void ReferencesPage::choose_lanes() {
 void ReferencesPage::load_lanes() {
     const auto* entry = workspace_.regions().find(lanes_of_);
     if (!entry) return;
-    lanes_head_ = workspace_.event_head();
+    holders_ = holders_of(*entry);
     EventQuery query;
     query.region_id = entry->row.info.id.str();
     query.kinds = holder_lane_kinds();
@@ -161,7 +174,12 @@ void ReferencesPage::load_lanes() {
         lanes_->set_empty_text(
             tr("No holder is recorded. References held for less than a second are not "
                "recorded."));
-        lanes_->show_lanes(holder_lanes(*rows), shown_now());
+        auto lanes = holder_lanes(*rows);
+        legend_->set_text(lanes.unnamed == 0
+                              ? legend_text()
+                              : tr("%1 At times up to %2 more held it that no event names.")
+                                    .arg(legend_text(), count_text(lanes.unnamed)));
+        lanes_->show_lanes(std::move(lanes), shown_now());
     });
 }
 

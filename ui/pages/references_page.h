@@ -11,6 +11,7 @@ namespace snakepit::shm::ui {
 
 class Card;
 class ChoiceRow;
+class ElidedLabel;
 class HolderLanesView;
 class ReferenceGraph;
 class RegionTable;
@@ -35,13 +36,14 @@ class ReferencesPage : public Page {
 
     ReferenceGraph* graph_;
     HolderLanesView* lanes_;
+    ElidedLabel* legend_;
     QStackedWidget* stack_;
     ChoiceRow* view_;
     Card* card_;
     RegionTable* table_;
     Card* regions_;
-    RegionKey lanes_of_;            // the region whose holders are shown
-    std::uint64_t lanes_head_ = 0;  // number of events when they were asked for
+    RegionKey lanes_of_;                  // the region whose holders are shown
+    std::vector<std::uint64_t> holders_;  // what the registry showed of them when it was asked
     EventFeed feed_;
 };
 
