@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kUnasked = 4;       // lines drawn when nothing is selected
 constexpr int kLaneRows = 5'000;  // newest events of a region that lanes are made from
+constexpr int kLooks = 3;         // seconds until a change is in the database
 constexpr int kLanes = 1;         // the view beside the counts
 
 // What the registry shows of who holds it.
@@ -105,8 +106,12 @@ void ReferencesPage::pass_second() {
     const auto* entry = workspace_.regions().find(lanes_of_);
     if (!entry) return choose();
     lanes_->set_until(shown_now());
-    // Only what its own events may tell, and not before the last answer has come.
-    if (holders_of(*entry) != holders_ && !feed_.busy()) load_lanes();
+    // Only what its own events may tell: they are in the database a moment later. Not before the
+    // last answer has come.
+    if (holders_of(*entry) != holders_) looks_due_ = kLooks;
+    if (looks_due_ == 0 || feed_.busy()) return;
+    --looks_due_;
+    load_lanes();
 }
 
 void ReferencesPage::on_shown() {

@@ -44,6 +44,7 @@ class ReferencesPage : public Page {
     Card* regions_;
     RegionKey lanes_of_;                  // the region whose holders are shown
     std::vector<std::uint64_t> holders_;  // what the registry showed of them when it was asked
+    int looks_due_ = 0;
     EventFeed feed_;
 };
 
