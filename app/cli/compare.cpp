@@ -80,8 +80,8 @@ Result<Capture> capture_moment(const Context& context, Timestamp moment) {
     SHM_ASSIGN(const auto paths, resolve_paths(context.instance));
     SHM_ASSIGN(auto events, EventReader::open(paths.events_db()));
     RegionHistory history([&events](const EventQuery& query) { return events.query(query); });
-    SHM_ASSIGN(const auto state,
-               history.at(moment, present_in(paths.registry()), [](std::int64_t) { return true; }));
+    const auto present = present_in(paths.registry());
+    SHM_ASSIGN(const auto state, history.at(moment, present, [](std::int64_t) { return true; }));
     if (!state.recorded) return fail(not_recorded(state));
     Capture out{"events", moment, {}, {}};
     std::unordered_map<RegionId, const RegionInfo*> exist;

@@ -15,6 +15,7 @@
 
 #include "ui/icons.h"
 #include "ui/models/byte_text.h"
+#include "ui/models/format.h"
 #include "ui/pages/hex_view.h"
 #include "ui/pages/widgets.h"
 
