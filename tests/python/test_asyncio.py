@@ -114,13 +114,15 @@ def test_cancelled_while_it_is_granted(region, other):
             held = other.lock(region.id)
             task = asyncio.create_task(region.lock_async())
             await asyncio.sleep(0)
-            threading.Timer(turn * 0.0001, held.release).start()
+            timer = threading.Timer(turn * 0.0001, held.release)
+            timer.start()
             await asyncio.sleep(turn * 0.0001)
             task.cancel()
             try:
                 (await task).release()
             except asyncio.CancelledError:
                 pass
+            timer.join()  # on a busy machine it may not have begun
 
     asyncio.run(main())
     gc.collect()
