@@ -94,8 +94,10 @@ class TestRegionComparison : public QObject {
         QTest::addColumn<int>("which");
         int which = 0;
         for (const auto* aspect : {"owner", "owner", "state", "state", "policy", "policy", "policy",
-                                   "policy", "holders"})
-            QTest::addRow("%s %d", aspect, which) << QString(aspect) << which++;
+                                   "policy", "holders"}) {
+            QTest::addRow("%s %d", aspect, which) << QString(aspect) << which;
+            ++which;
+        }
     }
 
     void each_aspect_is_told_alone() {

@@ -83,7 +83,9 @@ BytesDialog::BytesDialog(Workspace& workspace, const RegionInfo& region, QWidget
     // One look when it is laid out, however often its size changed for that.
     soon_->setSingleShot(true);
     connect(view_, &HexView::wanted, soon_, qOverload<>(&QTimer::start));
-    connect(soon_, &QTimer::timeout, this, &BytesDialog::look);
+    connect(soon_, &QTimer::timeout, this, [this] {
+        if (!failed_) look();  // the words about a failure change the size, too
+    });
     connect(view_, &HexView::cursor_moved, this, &BytesDialog::show_values);
     clock_->setInterval(kFollowMillis);
     connect(clock_, &QTimer::timeout, this, [this] {
@@ -102,7 +104,8 @@ void BytesDialog::build_tools() {
     needle_->setPlaceholderText(tr("Search: text, or bytes such as 0x1aff"));
     connect(needle_, &QLineEdit::returnPressed, this, [this] { search(needle_->text()); });
     // Every piece that is read would be one more record.
-    allow(needle_, !region_.audit_access, tr("Every read of an audited region is recorded."));
+    allow(needle_, true,
+          region_.audit_access ? tr("Every read of an audited region is recorded.") : QString());
     const auto on_key = [this](QKeySequence::StandardKey key, auto act) {
         auto* shortcut = new QShortcut(key, view_);
         shortcut->setContext(Qt::WidgetShortcut);
@@ -178,7 +181,7 @@ void BytesDialog::look() {
                 set_message(error_text(bytes.error()), Severity::bad);
             }
             Q_EMIT read_done(bytes.has_value());
-            if (std::exchange(look_again_, false)) look();
+            if (std::exchange(look_again_, false) && !failed_) look();
         });
 }
 
