@@ -111,7 +111,7 @@ std::string format_growth(std::int64_t bytes) {
     // Also of the smallest number, which has no opposite.
     const auto size =
         bytes < 0 ? ~static_cast<std::uint64_t>(bytes) + 1 : static_cast<std::uint64_t>(bytes);
-    return (bytes < 0 ? "-" : "+") + format_size(size);
+    return fmt::format("{}{}", bytes < 0 ? '-' : '+', format_size(size));
 }
 
 std::string format_duration(std::int64_t millis) {

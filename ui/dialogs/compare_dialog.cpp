@@ -223,7 +223,7 @@ CompareDialog::~CompareDialog() {
 void CompareDialog::build_table() {
     regions_table_ = new TableView(u"compare_regions"_s);
     regions_table_->set_up(differences_, tr("Regions that differ"), {0, 1, 6, 2, 3, 4, 5},
-                           {96, 170, 250, 100, 90, 90, 130}, TableView::Sorting::by_columns);
+                           {96, 170, 250, 100, 104, 96, 130}, TableView::Sorting::by_columns);
     totals_table_ = new TableView(u"compare_totals"_s);
     totals_table_->set_up(totals_, tr("Totals"), {0, 1, 2, 3, 4, 5, 6},
                           {170, 100, 100, 100, 100, 70, 70}, TableView::Sorting::by_columns);

@@ -48,8 +48,9 @@ QString legend_text() {
 QWidget* with_legend(HolderLanesView* lanes, ElidedLabel* legend) {
     auto* box = new QWidget;
     auto* column = new QVBoxLayout(box);
-    column->setContentsMargins(0, 0, 0, 0);
+    column->setContentsMargins(0, 0, 0, 8);
     column->addWidget(lanes, 1);
+    legend->setIndent(10);
     column->addWidget(legend);
     return box;
 }
