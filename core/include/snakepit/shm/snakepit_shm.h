@@ -759,8 +759,9 @@ SNAKEPIT_SHM_API snakepit_shm_status snakepit_shm_notify(snakepit_shm_client* cl
  * @brief Waits until a region's counter is not `since` any more.
  *
  * Pass what an earlier call returned. For the first call, pass UINT64_MAX, a value that no counter
- * has: it returns at once, or when the manager answers if it must be asked. Then read the region. The call may return without a change that matters: look, and wait again. It holds no
- * reference, so the region can end meanwhile. Works while the manager is restarted.
+ * has: it returns at once, or when the manager answers if it must be asked. Then read the region.
+ * The call may return without a change that matters: look, and wait again. It holds no reference,
+ * so the region can end meanwhile. Works while the manager is restarted.
  *
  * @param client      The client.
  * @param id          The region's id.
