@@ -3,7 +3,6 @@
 #include <array>
 #include <filesystem>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,7 +14,6 @@
 #include "command.h"
 #include "diagnostics/bundle_reader.h"
 #include "events/region_comparison.h"
-#include "events/region_history.h"
 #include "json.h"
 #include "layout/client_words.h"
 #include "output.h"
@@ -40,13 +38,8 @@ struct Capture {
 Result<Capture> capture_now(const Context& context) {
     SHM_ASSIGN(const auto client, connect(context));
     Capture out{kNow, now(), {}, {}};
-    SHM_ASSIGN(auto regions, client->list());
-    for (auto& region : regions) {
-        RegionRow row;
-        row.holders = static_cast<std::uint32_t>(region.holder_count);
-        row.info = std::move(region);
-        out.rows.push_back(std::move(row));
-    }
+    SHM_ASSIGN(const auto regions, client->list());
+    out.rows = rows_of(regions);
     return out;
 }
 
@@ -84,13 +77,7 @@ Result<Capture> capture_moment(const Context& context, Timestamp moment) {
     SHM_ASSIGN(const auto state, history.at(moment, present, [](std::int64_t) { return true; }));
     if (!state.recorded) return fail(not_recorded(state));
     Capture out{"events", moment, {}, {}};
-    std::unordered_map<RegionId, const RegionInfo*> exist;
-    if (present)
-        for (const auto& info : *present) exist.emplace(info.id, &info);
-    for (const auto& region : state.regions) {
-        const auto found = exist.find(region->id);
-        out.rows.push_back(as_row(*region, found == exist.end() ? nullptr : found->second));
-    }
+    out.rows = rows_of(state, present ? &*present : nullptr);
     if (state.not_known > 0)
         out.notes.push_back(fmt::format(
             "{} not listed: events were lost, so it is unknown whether they existed at {}.",

@@ -262,6 +262,28 @@ std::vector<ComparedTotal> RegionComparison::by(ComparedBy what) const {
     return out;
 }
 
+std::vector<RegionRow> rows_of(const std::vector<RegionInfo>& regions) {
+    std::vector<RegionRow> out(regions.size());
+    for (std::size_t i = 0; i < regions.size(); ++i) {
+        out[i].info = regions[i];
+        out[i].holders = static_cast<std::uint32_t>(regions[i].holder_count);
+    }
+    return out;
+}
+
+std::vector<RegionRow> rows_of(const PastState& state, const std::vector<RegionInfo>* present) {
+    std::unordered_map<RegionId, const RegionInfo*> exist;
+    if (present)
+        for (const auto& info : *present) exist.emplace(info.id, &info);
+    std::vector<RegionRow> out;
+    out.reserve(state.regions.size());
+    for (const auto& region : state.regions) {
+        const auto found = exist.find(region->id);
+        out.push_back(as_row(*region, found == exist.end() ? nullptr : found->second));
+    }
+    return out;
+}
+
 RegionComparison compare_regions(std::vector<RegionRow> before, std::vector<RegionRow> after) {
     RegionComparison out;
     std::unordered_map<RegionId, RegionRow*> then;

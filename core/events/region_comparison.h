@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "events/region_replay.h"
+#include "events/region_history.h"
 
 namespace snakepit::shm {
 
@@ -71,6 +71,11 @@ struct RegionComparison {
 
     std::vector<RegionRow> before, after;  // what was compared
 };
+
+// What is compared: regions that exist, and those of a past moment. `present`: the regions that
+// exist now, if that is known; see as_row().
+std::vector<RegionRow> rows_of(const std::vector<RegionInfo>& regions);
+std::vector<RegionRow> rows_of(const PastState& state, const std::vector<RegionInfo>* present);
 
 // What does not change while a region exists, one side may tell the other.
 RegionComparison compare_regions(std::vector<RegionRow> before, std::vector<RegionRow> after);

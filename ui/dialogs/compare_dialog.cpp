@@ -10,9 +10,7 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 #include <numeric>
-#include <unordered_map>
 
-#include "events/region_history.h"
 #include "platform/replace_file.h"
 #include "ui/models/export.h"
 #include "ui/models/user_names.h"
@@ -39,15 +37,6 @@ struct Choice {
 };
 Choice choice_of(const CaptureChooser& side) {
     return {side.kind(), side.moment(), side.file().toStdString()};
-}
-
-std::vector<RegionRow> rows_of(const std::vector<RegionInfo>& regions) {
-    std::vector<RegionRow> out(regions.size());
-    for (std::size_t i = 0; i < regions.size(); ++i) {
-        out[i].info = regions[i];
-        out[i].holders = static_cast<std::uint32_t>(regions[i].holder_count);
-    }
-    return out;
 }
 
 }  // namespace
@@ -145,14 +134,7 @@ struct CompareDialog::Reader {
             return fail(ErrorCode::region_not_found, "no history of " + to_rfc3339(choice.moment),
                         "choose a later time, or a bundle from that time");
         not_known += state.not_known;
-        std::unordered_map<RegionId, const RegionInfo*> exist;
-        for (const auto& info : present) exist.emplace(info.id, &info);
-        std::vector<RegionRow> out;
-        for (const auto& region : state.regions) {
-            const auto found = exist.find(region->id);
-            out.push_back(as_row(*region, found == exist.end() ? nullptr : found->second));
-        }
-        return out;
+        return rows_of(state, &present);
     }
     Result<Compared> compare(const Choice& before, const Choice& after,
                              const std::vector<RegionInfo>& present) {
